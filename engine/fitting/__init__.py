@@ -1,0 +1,1 @@
+"""Solving camera, pose, identity and expression from what was seen."""

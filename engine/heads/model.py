@@ -1,0 +1,123 @@
+"""The one layout in which every parametric head model is used: the bundled open head, FLAME, others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LandmarkEmbedding:
+    """Points fixed on the surface.
+
+    Attributes:
+        faces: (N,) int32, index into `HeadModel.faces`; -1 where the model has no such point.
+        barycentrics: (N,3) float32, weights of that triangle's corners, rows sum to 1.
+    """
+
+    faces: IntArray
+    barycentrics: FloatArray
+
+    @property
+    def valid(self) -> BoolArray:
+        """(N,) True where the point exists on this head."""
+        return self.faces >= 0
+
+    def positions(self, vertices: NDArray, triangles: IntArray) -> NDArray:
+        """Points on the given vertices.
+
+        Args:
+            vertices: (...,V,3).
+            triangles: (F,3).
+        Returns:
+            (...,N,3); rows of missing points are NaN.
+        """
+        corners = vertices[..., triangles[np.maximum(self.faces, 0)], :]
+        points = np.einsum("...nck,nc->...nk", corners, self.barycentrics)
+        points[..., ~self.valid, :] = np.nan
+        return points
+
+
+@dataclass(frozen=True)
+class HeadModel:
+    """A parametric head: metres, Y up, face to +Z, the neutral mean at rest.
+
+    Shapes: V vertices, F triangles, P polygons, T texture vertices, K identity components, E expressions, J joints.
+
+    Attributes:
+        name: registry name, for example "open".
+        vertices: (V,3) mean neutral head.
+        faces: (F,3) int32 triangles, counter-clockwise seen from outside.
+        polygons: (P,4) int32 the modelling polygons (quads; triangles end with -1).
+        uv: (T,2) float32, origin at the lower left, as in Blender.
+        uv_faces: (F,3) int32 into `uv`, corner for corner as `faces`.
+        uv_polygons: (P,4) int32 into `uv`, corner for corner as `polygons`.
+        material_names: material slots, for example ("skin", "eye.L", "eye.R", "teeth", "tongue", "lashes").
+        face_materials: (F,) int32 slot of each triangle.
+        polygon_materials: (P,) int32 slot of each polygon.
+        identity_basis: (K,V,3) displacement for one standard deviation of each component, metres.
+        identity_std: (K,) standard deviation in metres that was folded into the basis (for display and export).
+        asymmetry_start: components from this index on are the asymmetry group.
+        expression_basis: (E,V,3) displacement at weight 1, metres.
+        expression_names: (E,) names; the open head's are the 52 of ARKit.
+        joint_names: (J,) names, parents before children.
+        joint_parents: (J,) int32, -1 for the root.
+        joints: (J,3) rest positions of the mean head.
+        joint_identity_basis: (K,J,3) joint displacement for one standard deviation.
+        skin_weights: (V,J) rows sum to 1.
+        pose_correctives: ((J-1)*9,V,3) or None, FLAME's pose blend shapes.
+        landmarks: by name: "mediapipe" (478), "ibug" (68).
+        regions: named vertex masks (V,), among them "face".
+        mirror: (V,) int32, the vertex at the mirrored place (itself on the midline).
+        provenance: sources and licences, for reports.
+    """
+
+    name: str
+    vertices: FloatArray
+    faces: IntArray
+    polygons: IntArray
+    uv: FloatArray
+    uv_faces: IntArray
+    uv_polygons: IntArray
+    material_names: tuple[str, ...]
+    face_materials: IntArray
+    polygon_materials: IntArray
+    identity_basis: FloatArray
+    identity_std: FloatArray
+    asymmetry_start: int
+    expression_basis: FloatArray
+    expression_names: tuple[str, ...]
+    joint_names: tuple[str, ...]
+    joint_parents: IntArray
+    joints: FloatArray
+    joint_identity_basis: FloatArray
+    skin_weights: FloatArray
+    landmarks: dict[str, LandmarkEmbedding]
+    regions: dict[str, BoolArray]
+    mirror: IntArray
+    pose_correctives: FloatArray | None = None
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def shape(self, identity: NDArray, expression: NDArray | None = None) -> FloatArray:
+        """Vertices of an identity, neutral or with expression, at rest pose.
+
+        Args:
+            identity: (K,) in standard deviations.
+            expression: (E,) weights 0..1, or None for neutral.
+        Returns:
+            (V,3) metres.
+        """
+        vertices = self.vertices + np.tensordot(identity, self.identity_basis, 1)
+        if expression is not None:
+            vertices = vertices + np.tensordot(expression, self.expression_basis, 1)
+        return vertices.astype(np.float32)
+
+    def joint_positions(self, identity: NDArray) -> FloatArray:
+        """(J,3) rest joints of an identity, metres."""
+        return (self.joints + np.tensordot(identity, self.joint_identity_basis, 1)).astype(np.float32)

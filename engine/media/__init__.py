@@ -1,0 +1,1 @@
+"""Reading pictures (and, later, clips) from disk into upright sRGB arrays."""

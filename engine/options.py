@@ -1,0 +1,38 @@
+"""What a user may choose about a reconstruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+HeadName = Literal["open", "flame"]
+Quality = Literal["draft", "standard", "best"]
+
+
+@dataclass(frozen=True)
+class ReconstructOptions:
+    """Options of Reconstruct from Image.
+
+    Attributes:
+        texture_size: side of the square albedo, pixels, 256..4096.
+        device: where torch runs; "auto" takes CUDA, then MPS, then the CPU.
+        head_model: "open" (bundled) or "flame" (the user's licensed file, found in `model_folder`).
+        quality: trades time for fidelity (solver iterations, refinement).
+        face_index: which face, 0 = largest, in order of decreasing size; None = largest, with a warning if several.
+        focal_length_px: overrides EXIF and the solved focal length, in pixels of the upright photo.
+        identity_keys: how many identity components become shape keys in Blender (0 = none).
+        model_folder: where the user's own model files are looked for.
+        seed: of every random draw.
+    """
+
+    texture_size: int = 2048
+    device: DeviceName = "auto"
+    head_model: HeadName = "open"
+    quality: Quality = "standard"
+    face_index: int | None = None
+    focal_length_px: float | None = None
+    identity_keys: int = 20
+    model_folder: Path | None = None
+    seed: int = 0

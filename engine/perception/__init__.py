@@ -1,0 +1,1 @@
+"""Finding faces: landmarks and masks."""
