@@ -1,0 +1,160 @@
+"""Reconstruct from Image: the main job, from a photo's path to a folder with a finished head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .devices import choose_device, versions
+from .options import ReconstructOptions
+from .progress import Progress
+from .result import Reconstruction
+from .staging import staged_folder
+
+if TYPE_CHECKING:
+    from .fitting.result import HeadFit
+    from .heads.model import HeadModel
+    from .media.photo import Photo
+    from .perception.observation import FaceObservation
+    from .texture.result import TextureResult
+
+
+def reconstruct(
+    photo: Path, out: Path, options: ReconstructOptions | None = None, progress: Progress | None = None
+) -> Reconstruction:
+    """Reconstruct the head in one photo and write the result folder.
+
+    Args:
+        photo: picture file.
+        out: folder for head.npz, albedo.png, confidence.png, photo_view.png, preview.png, head.glb and report.json.
+            It is written whole or, when anything fails, not at all.
+    Raises:
+        EngineError: every expected failure, with a message for the user.
+    """
+    options = options or ReconstructOptions()
+    progress = progress or Progress()
+    with staged_folder(out) as scratch:
+        result, pixels = solve(photo, options, progress)
+        progress.stage("Writing the result", 0.85)
+        write(result, pixels, scratch, progress)
+    return result
+
+
+def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[Reconstruction, np.ndarray]:
+    """Everything up to the finished result in memory. Returns it and the upright photo's pixels."""
+    started = perf_counter()
+    progress.stage("Starting the engine", 0.0)
+    device = choose_device(options.device)
+
+    from .fitting.solve import fit_head
+    from .heads.loader import load_head
+    from .media.read import read_photo
+    from .perception.landmarks import find_face
+    from .perception.masks import make_masks
+    from .texture.build import make_texture
+
+    head = load_head(options.head_model, options.model_folder)
+    progress.stage("Reading the photo", 0.05)
+    photo = read_photo(path)
+    progress.stage("Finding the face", 0.08)
+    face = find_face(photo, options.face_index, options.model_folder)
+    progress.stage("Separating hair and skin", 0.15)
+    masks = make_masks(photo, face)
+    progress.stage("Fitting the head", 0.25)
+    fit = fit_head(head, face, photo, masks, options, progress)
+    progress.stage("Painting the skin", 0.4)
+    texture = make_texture(head, fit, photo, face, masks, options, progress, device)
+    progress.stage("Rendering the photo's view", 0.75)
+    photo_view = render_photo_view(head, fit, texture, device)
+    result = assemble(path.stem, head, photo, face, fit, texture, photo_view, options)
+    progress.finish()
+    result.report.update(
+        photo=str(path),
+        device=device,
+        versions=versions(),
+        seconds={title: round(value, 3) for title, value in progress.seconds.items()},
+        seconds_total=round(perf_counter() - started, 3),
+    )
+    return result, photo.pixels
+
+
+def render_photo_view(head: HeadModel, fit: HeadFit, texture: TextureResult, device: str) -> np.ndarray:
+    """(H,W,4) the textured head under the solved light, through the photo's camera."""
+    from .render.shade import render_head
+
+    return render_head(
+        fit.posed, head.faces, head.uv, head.uv_faces, texture.albedo, fit.camera, texture.illumination, device=device
+    )
+
+
+def assemble(
+    name: str,
+    head: HeadModel,
+    photo: Photo,
+    face: FaceObservation,
+    fit: HeadFit,
+    texture: TextureResult,
+    photo_view: np.ndarray,
+    options: ReconstructOptions,
+) -> Reconstruction:
+    """Gather the stages' results into the one dataclass that leaves the engine."""
+    report: dict[str, Any] = {
+        "warnings": [*photo.warnings, *fit.warnings, *texture.warnings],
+        "errors": {key: round(float(value), 5) for key, value in fit.errors.items()},
+        "detector": face.detector,
+        "face_score": round(face.score, 4),
+        "head_model": head.name,
+        "texture_size": options.texture_size,
+        "quality": options.quality,
+        "seed": options.seed,
+        "provenance": head.provenance,
+    }
+    return Reconstruction(
+        name=name,
+        vertices=fit.neutral.astype(np.float32),
+        posed_vertices=fit.posed.astype(np.float32),
+        faces=head.faces,
+        polygons=head.polygons,
+        uv=head.uv,
+        uv_faces=head.uv_faces,
+        uv_polygons=head.uv_polygons,
+        polygon_materials=head.polygon_materials,
+        material_names=head.material_names,
+        face_region=head.regions["face"],
+        expression=fit.expression.astype(np.float32),
+        expression_names=head.expression_names,
+        expression_basis=head.expression_basis.astype(np.float16),
+        identity=fit.identity.astype(np.float32),
+        identity_basis=head.identity_basis[: options.identity_keys].astype(np.float16),
+        joints=fit.joints.astype(np.float32),
+        joint_names=head.joint_names,
+        joint_parents=head.joint_parents,
+        skin_weights=head.skin_weights,
+        landmarks_2d=face.landmarks[:, :2],
+        landmarks_model_2d=fit.landmarks_model.astype(np.float32),
+        illumination=texture.illumination,
+        skin_color=texture.skin_color,
+        hair_color=texture.hair_color,
+        camera=fit.camera,
+        albedo=texture.albedo,
+        confidence=texture.confidence,
+        photo_view=photo_view,
+        report=report,
+    )
+
+
+def write(result: Reconstruction, photo_pixels: np.ndarray, folder: Path, progress: Progress) -> None:
+    """Write every file of the result folder."""
+    from .export import export_glb
+    from .media.write import write_png
+    from .preview import preview
+
+    result.save(folder)
+    progress.check()
+    export_glb(result, folder / "head.glb")
+    progress.stage("Drawing the preview", 0.92)
+    write_png(folder / "preview.png", preview(result, photo_pixels))
+    progress.finish()
