@@ -58,7 +58,7 @@ class WorkerError(EngineError):
     exit_code = 8
 
 
-class JobCancelled(EngineError):
+class JobCancelled(EngineError):  # noqa: N818  (not a failure)
     """The user cancelled the job."""
 
     exit_code = 130
