@@ -1,0 +1,45 @@
+"""Writing pictures so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OutputError
+
+COMPRESSION = 3  # zlib level: a 2048 px albedo in a quarter of the time of the default 6, files about 4 % larger
+
+
+def write_png(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write a picture as PNG, whole or not at all (a temporary file in the same folder is renamed into place).
+
+    Args:
+        path: where to; its folder must exist.
+        array: (H,W) grey, (H,W,3) RGB or (H,W,4) RGBA, uint8, row 0 on top.
+
+    Raises:
+        ValueError: the array is none of these.
+        OutputError: the folder is missing or read-only, or the disk is full.
+    """
+    from PIL import Image
+
+    drawable = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or array.size == 0 or not drawable:
+        raise ValueError(f"write_png wants (H,W), (H,W,3) or (H,W,4) uint8, not {array.shape} {array.dtype}.")
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            Image.fromarray(np.ascontiguousarray(array)).save(file, "PNG", compress_level=COMPRESSION)
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"Cannot write {path}: {error.strerror or error}.",
+            "Choose a folder you can write to, with free space.",
+        ) from error
