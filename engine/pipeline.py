@@ -66,7 +66,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     progress.stage("Fitting the head", 0.25)
     fit = fit_head(head, face, photo, masks, options, progress)
     progress.stage("Painting the skin", 0.4)
-    texture = make_texture(head, fit, photo, face, masks, options, progress, device)
+    texture = make_texture(head, fit, photo, face, masks, options, progress)
     progress.stage("Rendering the photo's view", 0.75)
     photo_view = render_photo_view(head, fit, texture, device)
     result = assemble(path.stem, head, photo, face, fit, texture, photo_view, options)
