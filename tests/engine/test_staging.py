@@ -1,5 +1,7 @@
 """A result folder appears whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from engine.errors import OutputError
@@ -12,18 +14,22 @@ def test_files_arrive_when_the_job_succeeds(tmp_path):
     assert [item.name for item in (tmp_path / "a" / "b").iterdir()] == ["head.txt"]
 
 
-def test_nothing_is_left_when_the_job_fails(tmp_path):
-    with pytest.raises(RuntimeError, match="broken"), staged_folder(tmp_path / "a" / "b") as scratch:
-        (scratch / "head.txt").write_text("half")
+def fail_after_writing(folder: Path, name: str) -> None:
+    with staged_folder(folder) as scratch:
+        (scratch / name).write_text("half")
         raise RuntimeError("broken")
+
+
+def test_nothing_is_left_when_the_job_fails(tmp_path):
+    with pytest.raises(RuntimeError, match="broken"):
+        fail_after_writing(tmp_path / "a" / "b", "head.txt")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_was_there_keeps_its_old_files(tmp_path):
     (tmp_path / "old.txt").write_text("old")
-    with pytest.raises(RuntimeError), staged_folder(tmp_path) as scratch:
-        (scratch / "old.txt").write_text("new")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="broken"):
+        fail_after_writing(tmp_path, "old.txt")
     assert [(item.name, item.read_text()) for item in tmp_path.iterdir()] == [("old.txt", "old")]
 
 
