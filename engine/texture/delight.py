@@ -20,7 +20,7 @@ class Delit:
 
     Attributes:
         color: (N,3) linear RGB albedo at the texels.
-        illumination: (9,3) harmonics in the head's frame; white on average over the seen face: colour stays in the skin.
+        illumination: (9,3) harmonics in the head's frame; white on average over the seen face: colour stays in skin.
     """
 
     color: NDArray[np.float32]
