@@ -1,0 +1,73 @@
+"""The kinds of job a worker can run. Each imports what it needs when it first runs, and stays warm afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from ..options import ReconstructOptions
+from ..progress import Progress
+
+JobFunction = Callable[[dict[str, Any], Progress], dict[str, Any]]
+
+
+def reconstruct_arguments(photo: Path, folder: Path, options: ReconstructOptions) -> dict[str, Any]:
+    """The JSON-ready arguments of a "reconstruct" job."""
+    values = asdict(options)
+    values["model_folder"] = None if options.model_folder is None else str(options.model_folder)
+    return {"photo": str(photo), "folder": str(folder), "options": values}
+
+
+def options_from(values: dict[str, Any]) -> ReconstructOptions:
+    """The other way round. Names this engine does not know are ignored."""
+    known = {field.name for field in fields(ReconstructOptions)}
+    kept = {name: value for name, value in values.items() if name in known}
+    if kept.get("model_folder") is not None:
+        kept["model_folder"] = Path(kept["model_folder"])
+    return ReconstructOptions(**kept)
+
+
+def reconstruct(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Reconstruct `photo` into `folder`. Returns the result's name, warnings and seconds per stage."""
+    progress.stage("Starting the engine", 0.0)
+    from ..pipeline import reconstruct as run
+
+    folder = Path(arguments["folder"])
+    result = run(Path(arguments["photo"]), folder, options_from(arguments["options"]), progress)
+    return {
+        "folder": str(folder),
+        "name": result.name,
+        "warnings": result.report.get("warnings", []),
+        "seconds": result.report.get("seconds", {}),
+    }
+
+
+def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """What this interpreter has: versions, devices, and whether a small computation runs on each."""
+    progress.stage("Starting the engine", 0.0)
+    import torch
+
+    from ..devices import choose_device, versions
+
+    progress.stage("Looking for devices", 0.6)
+    names = {"cpu": "CPU"}
+    if torch.cuda.is_available():
+        names["cuda"] = torch.cuda.get_device_name()
+    if torch.backends.mps.is_available():
+        names["mps"] = "Apple GPU"
+    for device in names:
+        progress.check()
+        torch.ones(8, device=device).sum().item()
+    import mediapipe  # noqa: F401  (its absence must show here, not at the first photo)
+
+    return {
+        "versions": versions(),
+        "devices": names,
+        "device": choose_device(arguments.get("device", "auto")),
+        "threads": torch.get_num_threads(),
+    }
+
+
+JOBS: Mapping[str, JobFunction] = {"reconstruct": reconstruct, "check": check}

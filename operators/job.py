@@ -1,0 +1,173 @@
+"""Jobs as plain state machines: a timer, a loop or a test calls `step` until they finish. Knows nothing of Blender."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..engine.errors import EngineError, JobCancelled
+from ..engine.options import ReconstructOptions
+from ..engine.worker.jobs import reconstruct_arguments
+from ..engine.worker.protocol import Done, Failed, Message, Stage
+from .client import EngineProcess
+
+
+class State(enum.Enum):
+    """Where a job is."""
+
+    RUNNING = enum.auto()
+    BUILDING = enum.auto()
+    DONE = enum.auto()
+    FAILED = enum.auto()
+    CANCELLED = enum.auto()
+
+
+class EngineJob:
+    """One job in the engine's process.
+
+    Attributes:
+        title: what the user calls it.
+        state, stage, fraction: for the progress bar; `fraction` is 0..1.
+        result: of a finished job.
+        error: of a failed job.
+    """
+
+    grace = 0.5  # seconds the engine has to obey a cancel before its process is ended
+    engine_share = 1.0  # part of the progress bar that is the engine's
+
+    def __init__(self, process: EngineProcess, title: str, kind: str, arguments: dict[str, Any]) -> None:
+        self.process = process
+        self.title = title
+        self.state = State.RUNNING
+        self.stage = "Starting the engine"
+        self.fraction = 0.0
+        self.result: dict[str, Any] = {}
+        self.error: EngineError | None = None
+        self.started = time.monotonic()
+        self.seconds = 0.0
+        self._cancelled_at: float | None = None
+        self._number = process.run(kind, arguments)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.state in (State.DONE, State.FAILED, State.CANCELLED)
+
+    def step(self) -> bool:
+        """Take in what the engine said, and do what is due. Returns `finished`. Never waits for the engine."""
+        if self.state is State.RUNNING:
+            try:
+                for message in self.process.poll():
+                    self._hear(message)
+            except EngineError as error:
+                self._end(State.FAILED, error)
+        if self.state is State.RUNNING and self._cancelled_at is not None:
+            self._insist()
+        return self.finished
+
+    def cancel(self, wait: bool = False) -> None:
+        """Ask the job to end; it does within `grace` seconds of stepping, or before this returns if `wait`."""
+        if self.finished or self._cancelled_at is not None:
+            return
+        self._cancelled_at = time.monotonic()
+        self.stage = "Cancelling"
+        if self.state is State.RUNNING:
+            self.process.cancel(self._number)
+        else:
+            self._end(State.CANCELLED)
+        while wait and not self.step():
+            time.sleep(0.01)
+
+    def run(self, interval: float = 0.02) -> None:
+        """Step to the end, for scripts and background mode. An interrupt (Ctrl+C) cancels the job and goes on."""
+        try:
+            while not self.step():
+                time.sleep(interval)
+        except BaseException:
+            self.cancel(wait=True)
+            raise
+
+    def _hear(self, message: Message) -> None:
+        """One message of the engine."""
+        if getattr(message, "job", None) != self._number or self.finished:
+            return
+        if isinstance(message, Stage) and self._cancelled_at is None:
+            self.stage, self.fraction = message.stage, message.fraction * self.engine_share
+        elif isinstance(message, Failed):
+            error = message.to_error()
+            cancelled = isinstance(error, JobCancelled)
+            self._end(State.CANCELLED if cancelled else State.FAILED, None if cancelled else error)
+        elif isinstance(message, Done):
+            self.result = message.result
+            if self._cancelled_at is not None:
+                self._end(State.CANCELLED)
+            else:
+                self._engine_done()
+
+    def _engine_done(self) -> None:
+        self._end(State.DONE)
+
+    def _insist(self) -> None:
+        """End the process of a job that does not obey. The next job starts a new one."""
+        assert self._cancelled_at is not None
+        if time.monotonic() - self._cancelled_at > self.grace:
+            self.process.kill()
+            self._end(State.CANCELLED)
+
+    def _end(self, state: State, error: EngineError | None = None) -> None:
+        self.state, self.error = state, error
+        self.seconds = time.monotonic() - self.started
+        if state is State.DONE:
+            self.fraction = 1.0
+
+
+class ReconstructJob(EngineJob):
+    """Reconstructs a photo in the engine's process, then builds the head in the caller's.
+
+    Args:
+        photo: picture file.
+        folder: where the result goes. Removed with all it holds unless the job succeeds, so it must be a new one.
+        build: called with `folder` when the result lies there; returns what it built, leaves nothing if it raises.
+    """
+
+    engine_share = 0.95
+
+    def __init__(
+        self,
+        process: EngineProcess,
+        photo: Path,
+        folder: Path,
+        options: ReconstructOptions,
+        build: Callable[[Path], Any],
+    ) -> None:
+        self.photo, self.folder, self.build = photo, folder, build
+        self.built: Any = None
+        super().__init__(process, photo.name, "reconstruct", reconstruct_arguments(photo, folder, options))
+
+    def step(self) -> bool:
+        """As `EngineJob.step`; the build is a step of its own, so that its stage is seen before it blocks."""
+        if self.state is not State.BUILDING:
+            return super().step()
+        try:
+            self.built = self.build(self.folder)
+        except EngineError as error:
+            self._end(State.FAILED, error)
+        except Exception as error:
+            failure = EngineError(f"The head could not be built: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+            self._end(State.FAILED, failure)
+        else:
+            self._end(State.DONE)
+        return self.finished
+
+    def _engine_done(self) -> None:
+        self.state, self.stage, self.fraction = State.BUILDING, "Building the head", self.engine_share
+
+    def _end(self, state: State, error: EngineError | None = None) -> None:
+        super()._end(state, error)
+        if state is not State.DONE:
+            shutil.rmtree(self.folder, ignore_errors=True)
