@@ -1,0 +1,141 @@
+"""Materials of a head: one Principled BSDF a slot, all fed by the albedo atlas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+
+from .mesh import UV_NAME
+from .transaction import Transaction
+
+SKIN_SCATTER = (1.0, 0.37, 0.19)  # red, green, blue mean free path of skin over that of red
+SKIN_DEPTH = 0.0037  # metres, red (Jensen et al. 2001, "A Practical Model for Subsurface Light Transport", skin1)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Numbers of a Principled BSDF.
+
+    Attributes:
+        roughness: of the base.
+        ior: index of refraction.
+        specular: Specular IOR Level, 0.5 = what the index says.
+        scatter: Subsurface Weight.
+        depth: how far red light scatters, metres.
+        coat: Coat Weight, a wet or polished film.
+        coat_roughness: of that film.
+        bump: metres of relief read from the albedo's brightness; 0 = none.
+        viewport: colour in Solid view.
+    """
+
+    roughness: float
+    ior: float = 1.4
+    specular: float = 0.5
+    scatter: float = 0.0
+    depth: float = SKIN_DEPTH
+    coat: float = 0.0
+    coat_roughness: float = 0.03
+    bump: float = 0.0
+    viewport: tuple[float, float, float] = (0.8, 0.6, 0.5)
+
+
+PINK = (0.7, 0.3, 0.3)
+SURFACES = {
+    "skin": Surface(roughness=0.48, scatter=1.0, bump=0.0002),
+    "eye": Surface(roughness=0.25, ior=1.38, scatter=0.1, depth=0.001, coat=1.0, viewport=(0.9, 0.9, 0.88)),
+    "teeth": Surface(roughness=0.22, ior=1.5, scatter=0.4, depth=0.001, coat=0.5, viewport=(0.9, 0.87, 0.78)),
+    "tongue": Surface(
+        roughness=0.35, scatter=0.6, depth=0.002, coat=0.5, coat_roughness=0.15, viewport=(0.7, 0.3, 0.3)
+    ),
+    "lashes": Surface(roughness=0.6, ior=1.55, specular=0.3, viewport=(0.05, 0.04, 0.03)),
+}
+
+
+def surface_of(slot: str) -> Surface:
+    """The surface of a material slot by the first part of its name ("eye.L" is an eye); unknown slots are skin."""
+    return SURFACES.get(slot.split(".")[0], SURFACES["skin"])
+
+
+def build_material(
+    name: str,
+    slot: str,
+    albedo: bpy.types.Image,
+    confidence: bpy.types.Image,
+    scale: float,
+    transaction: Transaction,
+) -> bpy.types.Material:
+    """Make the material of one slot.
+
+    The confidence map is in the node tree, not connected: plug it into Emission Color to see what the photo showed.
+
+    Args:
+        slot: the head model's name for it, for example "eye.L".
+        scale: Blender units a metre.
+    """
+    surface = surface_of(slot)
+    material = transaction.add(bpy.data.materials.new(name))
+    if material.node_tree is None:
+        material.use_nodes = True
+    tree = material.node_tree
+    assert tree is not None
+    shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    _set_surface(shader, surface, scale)
+    uv_map = tree.nodes.new("ShaderNodeUVMap")
+    uv_map.uv_map = UV_NAME  # pyright: ignore[reportAttributeAccessIssue]
+    picture = _image_node(tree, albedo, "Albedo", uv_map)
+    _image_node(tree, confidence, "Confidence", uv_map)
+    tree.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
+    if surface.bump:
+        _add_bump(tree, picture, shader, surface.bump * scale)
+    _arrange(tree, shader)
+    material.diffuse_color = (*surface.viewport, 1.0)
+    material.roughness = surface.roughness
+    return material
+
+
+def _set_surface(shader: bpy.types.Node, surface: Surface, scale: float) -> None:
+    shader.subsurface_method = "RANDOM_WALK"  # pyright: ignore[reportAttributeAccessIssue]
+    values = {
+        "Roughness": surface.roughness,
+        "IOR": surface.ior,
+        "Specular IOR Level": surface.specular,
+        "Subsurface Weight": surface.scatter,
+        "Subsurface Radius": SKIN_SCATTER,
+        "Subsurface Scale": surface.depth * scale,
+        "Coat Weight": surface.coat,
+        "Coat Roughness": surface.coat_roughness,
+        "Coat IOR": surface.ior,
+    }
+    for name, value in values.items():
+        shader.inputs[name].default_value = value  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _image_node(
+    tree: bpy.types.NodeTree, image: bpy.types.Image, label: str, uv_map: bpy.types.Node
+) -> bpy.types.ShaderNodeTexImage:
+    node = tree.nodes.new("ShaderNodeTexImage")
+    assert isinstance(node, bpy.types.ShaderNodeTexImage)
+    node.image, node.label, node.name = image, label, label
+    tree.links.new(uv_map.outputs["UV"], node.inputs["Vector"])
+    return node
+
+
+def _add_bump(tree: bpy.types.NodeTree, picture: bpy.types.Node, shader: bpy.types.Node, distance: float) -> None:
+    """Dark spots and pores lie a little lower: relief from brightness, too shallow to notice where that is wrong."""
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = 0.5  # pyright: ignore[reportAttributeAccessIssue]
+    bump.inputs["Distance"].default_value = distance  # pyright: ignore[reportAttributeAccessIssue]
+    tree.links.new(picture.outputs["Color"], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+
+
+def _arrange(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+    """Lay the nodes out to be read from left to right."""
+    columns = {"ShaderNodeUVMap": (-900, 0), "ShaderNodeBump": (-250, -200)}
+    for node in tree.nodes:
+        if node.bl_idname in columns:
+            node.location = columns[node.bl_idname]
+        elif node.bl_idname == "ShaderNodeTexImage":
+            node.location = (-600, 200 if node.name == "Albedo" else -250)
+    shader.location = (0, 200)

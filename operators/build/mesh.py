@@ -1,0 +1,50 @@
+"""The head's mesh: polygons, UVs, materials, smooth shading."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ...engine.result import Reconstruction
+from .space import Space
+from .transaction import Transaction
+
+UV_NAME = "UVMap"
+FACE_ATTRIBUTE = "face_region"
+
+
+def build_mesh(
+    reconstruction: Reconstruction,
+    space: Space,
+    name: str,
+    materials: list[bpy.types.Material],
+    transaction: Transaction,
+) -> bpy.types.Mesh:
+    """Make the neutral head.
+
+    Args:
+        materials: one for each of `reconstruction.material_names`.
+    Returns:
+        A mesh with quads and triangles, a UV map, smooth shading and the point attribute `face_region`.
+    """
+    mesh = transaction.add(bpy.data.meshes.new(name))
+    polygons = reconstruction.polygons
+    used = polygons >= 0
+    sides = used.sum(1)
+    mesh.vertices.add(len(reconstruction.vertices))
+    mesh.loops.add(int(sides.sum()))
+    mesh.polygons.add(len(polygons))
+    mesh.vertices.foreach_set("co", space.to_blender(reconstruction.vertices).ravel())
+    mesh.loops.foreach_set("vertex_index", polygons[used].astype(np.int32))
+    mesh.polygons.foreach_set("loop_start", (np.cumsum(sides) - sides).astype(np.int32))
+    mesh.polygons.foreach_set("material_index", reconstruction.polygon_materials.astype(np.int32))
+    for material in materials:
+        mesh.materials.append(material)
+    uv = reconstruction.uv[reconstruction.uv_polygons[used]].astype(np.float32)
+    mesh.uv_layers.new(name=UV_NAME).data.foreach_set("uv", uv.ravel())
+    region = mesh.attributes.new(FACE_ATTRIBUTE, "BOOLEAN", "POINT")
+    region.data.foreach_set("value", reconstruction.face_region.astype(bool))
+    mesh.update(calc_edges=True)
+    mesh.validate()
+    mesh.shade_smooth()
+    return mesh
