@@ -136,8 +136,8 @@ def _clearance(
     from ..render.rasterize import rasterize_mesh
 
     view = head_view(camera, posed)
-    vertices = torch.from_numpy(posed.astype(np.float32))
-    raster = rasterize_mesh(vertices, torch.from_numpy(head.faces), view)
+    vertices = torch.tensor(posed.astype(np.float32))
+    raster = rasterize_mesh(vertices, torch.tensor(head.faces), view)
     depth = raster.depth.numpy()
     far = np.where(np.isfinite(depth), depth, 10 * np.nanmax(depth[np.isfinite(depth)])).astype(np.float32)
     reach = max(2, round(VIEW_SIDE * 0.008))

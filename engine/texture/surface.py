@@ -77,7 +77,7 @@ def _cached(key: _Key, size: int) -> UvSurface:
     from ..render.rasterize import rasterize_uv
 
     head = key.head
-    raster = rasterize_uv(torch.from_numpy(head.uv), torch.from_numpy(head.uv_faces), size)
+    raster = rasterize_uv(torch.tensor(head.uv), torch.tensor(head.uv_faces), size)
     face = raster.face.numpy()
     mask = face >= 0
     faces = face[mask].astype(np.int64)
