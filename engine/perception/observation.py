@@ -19,6 +19,7 @@ class FaceObservation:
         score: detector confidence 0..1.
         blendshapes: name -> 0..1 where the detector gives them (Tasks API), else empty.
         detector: name and version of what saw it.
+        warnings: sentences for the report.
     """
 
     landmarks: NDArray[np.float32]
@@ -26,6 +27,7 @@ class FaceObservation:
     score: float
     blendshapes: dict[str, float] = field(default_factory=dict)
     detector: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def interocular(self) -> float:
