@@ -14,6 +14,7 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from ...engine.result import Reconstruction
+from .access import vector, view_layer_of
 from .space import Space
 from .transaction import Transaction
 
@@ -80,8 +81,7 @@ def build_armature(
     rig = transaction.add(bpy.data.objects.new(name, data))
     collection.objects.link(rig)
     rig.show_in_front = True
-    assert context.view_layer is not None
-    context.view_layer.objects.active = rig
+    view_layer_of(context).objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     try:
         _add_bones(data, plan_bones(reconstruction), space)
@@ -97,8 +97,8 @@ def _add_bones(data: bpy.types.Armature, plans: list[BonePlan], space: Space) ->
     bones = []
     for plan in plans:
         bone = data.edit_bones.new(plan.name)
-        bone.head = Vector(space.to_blender(plan.head))
-        bone.tail = Vector(space.to_blender(plan.tail))
+        bone.head = vector(space.to_blender(plan.head))
+        bone.tail = vector(space.to_blender(plan.tail))
         direction = (bone.tail - bone.head).normalized()
         bone.align_roll(Vector((1.0, 0.0, 0.0)).cross(direction))
         bones.append(bone)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from ...engine.errors import OutputError
+from .access import scene_of
 
 
 def new_scene() -> None:
@@ -15,9 +17,8 @@ def new_scene() -> None:
     Colours are shown as they are ("Standard"), so that renders compare with the photo.
     """
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True, load_ui=False)
-    scene = bpy.context.scene
-    assert scene is not None
-    scene.view_settings.view_transform = "Standard"
+    settings: Any = scene_of(bpy.context).view_settings
+    settings.view_transform = "Standard"
 
 
 def save_blend(path: Path) -> None:
@@ -28,6 +29,8 @@ def save_blend(path: Path) -> None:
     """
     frame_views()
     try:
+        if path.is_dir():  # Blender 4.2 would replace it
+            raise IsADirectoryError("it is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True, relative_remap=True, check_existing=False)
     except (OSError, RuntimeError) as error:
@@ -48,4 +51,4 @@ def frame_views() -> None:
                 space.shading.type = "MATERIAL"
                 space.clip_start = 0.01
                 space.region_3d.view_location = heads[0].matrix_world.translation
-                space.region_3d.view_distance = 4.0 * max(heads[0].dimensions)
+                space.region_3d.view_distance = 4.0 * max(heads[0].dimensions[:])

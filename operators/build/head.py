@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ...engine.result import Reconstruction
+from .access import scene_of, view_layer_of
 from .armature import bind, build_armature
 from .camera import build_camera, match_render, show_photo
 from .images import find_photo, load_picture, pack
@@ -87,9 +88,7 @@ def build_head(
         OutputError: `options.image_folder` cannot be written.
     """
     options = options or BuildOptions()
-    scene, view_layer = context.scene, context.view_layer
-    assert scene is not None
-    assert view_layer is not None
+    scene, view_layer = scene_of(context), view_layer_of(context)
     scale = scene.unit_settings.scale_length
     space = Space(1.0 / scale if scene.unit_settings.system != "NONE" and scale > 0 else 1.0)
     with Transaction() as transaction:
@@ -144,8 +143,7 @@ def _build(
         view, warnings = _build_view(context, built, rig or head, reconstruction, folder, options, space, transaction)
     world = None
     if options.world_light:
-        assert context.scene is not None
-        world = build_world(context.scene, reconstruction.illumination, f"{name} World", transaction)
+        world = build_world(scene_of(context), reconstruction.illumination, f"{name} World", transaction)
     return BuiltHead(collection, head, keys, materials, albedo, confidence, rig, view, world, warnings)
 
 
@@ -173,8 +171,7 @@ def _build_view(
     transaction: Transaction,
 ) -> tuple[bpy.types.Object, list[str]]:
     """The photo's camera; the scene's own only where it has none or `match_render` asks for it."""
-    scene, camera = context.scene, reconstruction.camera
-    assert scene is not None
+    scene, camera = scene_of(context), reconstruction.camera
     view = build_camera(built.collection, camera, space, f"{built.collection.name} Camera", base, transaction)
     photo = find_photo(folder, options.photo, camera.width, camera.height)
     warnings = []

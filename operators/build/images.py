@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.errors import OutputError
+from .access import set_color_space, set_pixels
 from .transaction import Transaction
 
+COLOR, DATA = "sRGB", "Non-Color"
 PHOTO_NAMES = ("photo.png", "photo.jpg")
 
 
@@ -38,14 +40,14 @@ def load_picture(
         path = _copy(source, keep_in, name, transaction) if keep_in else source
         image = transaction.add(bpy.data.images.load(str(path), check_existing=False))
         image.name = name
+        set_color_space(image, COLOR if color else DATA)
     else:
-        image = _from_pixels(name, pixels, transaction)
+        image = _from_pixels(name, pixels, transaction, color)
         if keep_in:
             path = _free_path(keep_in, name, ".png")
             image.filepath_raw, image.file_format = str(path), "PNG"
             transaction.on_failure(lambda: path.unlink(missing_ok=True))
             _save(image, path)
-    image.colorspace_settings.name = "sRGB" if color else "Non-Color"
     if keep_in is None:
         pack(image)
     return image
@@ -53,8 +55,9 @@ def load_picture(
 
 def pack(image: bpy.types.Image) -> None:
     """Store the picture inside the .blend, to be unpacked beside it if the user wants files."""
+    suffix = Path(image.filepath).suffix or (".exr" if image.is_float else ".png")
     image.pack()
-    image.filepath_raw = f"//{image.name}.png"
+    image.filepath_raw = f"//{image.name}{suffix}"
 
 
 def find_photo(folder: Path | None, photo: Path | None, width: int, height: int) -> bpy.types.Image | None:
@@ -72,14 +75,14 @@ def find_photo(folder: Path | None, photo: Path | None, width: int, height: int)
     return None
 
 
-def _from_pixels(name: str, pixels: NDArray[np.uint8], transaction: Transaction) -> bpy.types.Image:
+def _from_pixels(name: str, pixels: NDArray[np.uint8], transaction: Transaction, color: bool) -> bpy.types.Image:
     height, width = pixels.shape[:2]
     channels = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
     rgba = np.full((height, width, 4), 255, np.uint8)
     rgba[..., : channels.shape[2]] = channels
     image = transaction.add(bpy.data.images.new(name, width, height, alpha=True))
-    image.pixels.foreach_set((rgba[::-1].astype(np.float32) / 255.0).ravel())
-    image.update()
+    set_color_space(image, COLOR if color else DATA)  # before the pixels: it empties the image
+    set_pixels(image, rgba[::-1] / np.float32(255.0))
     return image
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.result import Reconstruction
+from .access import shape_keys_of
 from .space import Space
 
 IDENTITY_RANGE = 3.0  # standard deviations each way
@@ -39,8 +40,7 @@ def add_shape_keys(
         block = _add_key(head, f"identity_{index:02d}", neutral + offset, space)
         block.slider_max, block.slider_min = IDENTITY_RANGE, -IDENTITY_RANGE
     head.active_shape_key_index = 0
-    assert isinstance(head.data, bpy.types.Mesh)
-    keys = head.data.shape_keys
+    keys = shape_keys_of(head)
     keys.name = f"{head.name} Keys"
     return keys
 

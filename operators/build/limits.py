@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import radians
+from typing import Any
 
 import bpy
 import numpy as np
@@ -82,7 +83,8 @@ def add_limits(rig: bpy.types.Object, keys: bpy.types.Key, reconstruction: Recon
     """Give every known bone a Limit Rotation constraint, and tie jaw and eyes to the keys they share work with."""
     assert rig.pose is not None
     rig[JAW_LAYER] = 0.0
-    rig.id_properties_ui(JAW_LAYER).update(
+    about: Any = rig.id_properties_ui(JAW_LAYER)
+    about.update(
         min=0.0, max=1.0, description="0: the mouth opens to the larger of jaw bone and jawOpen. 1: the bone adds to it"
     )
     for bone in rig.pose.bones:

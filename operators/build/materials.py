@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 
+from .access import node_tree_of
 from .mesh import UV_NAME
 from .transaction import Transaction
 
@@ -75,14 +77,11 @@ def build_material(
     """
     surface = surface_of(slot)
     material = transaction.add(bpy.data.materials.new(name))
-    if material.node_tree is None:
-        material.use_nodes = True
-    tree = material.node_tree
-    assert tree is not None
+    tree = node_tree_of(material)
     shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
     _set_surface(shader, surface, scale)
     uv_map = tree.nodes.new("ShaderNodeUVMap")
-    uv_map.uv_map = UV_NAME  # pyright: ignore[reportAttributeAccessIssue]
+    uv_map.uv_map = UV_NAME
     picture = _image_node(tree, albedo, "Albedo", uv_map)
     _image_node(tree, confidence, "Confidence", uv_map)
     tree.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
@@ -94,8 +93,8 @@ def build_material(
     return material
 
 
-def _set_surface(shader: bpy.types.Node, surface: Surface, scale: float) -> None:
-    shader.subsurface_method = "RANDOM_WALK"  # pyright: ignore[reportAttributeAccessIssue]
+def _set_surface(shader: Any, surface: Surface, scale: float) -> None:
+    shader.subsurface_method = "RANDOM_WALK"
     values = {
         "Roughness": surface.roughness,
         "IOR": surface.ior,
@@ -108,29 +107,26 @@ def _set_surface(shader: bpy.types.Node, surface: Surface, scale: float) -> None
         "Coat IOR": surface.ior,
     }
     for name, value in values.items():
-        shader.inputs[name].default_value = value  # pyright: ignore[reportAttributeAccessIssue]
+        shader.inputs[name].default_value = value
 
 
-def _image_node(
-    tree: bpy.types.NodeTree, image: bpy.types.Image, label: str, uv_map: bpy.types.Node
-) -> bpy.types.ShaderNodeTexImage:
-    node = tree.nodes.new("ShaderNodeTexImage")
-    assert isinstance(node, bpy.types.ShaderNodeTexImage)
+def _image_node(tree: Any, image: bpy.types.Image, label: str, uv_map: Any) -> bpy.types.ShaderNodeTexImage:
+    node: Any = tree.nodes.new("ShaderNodeTexImage")
     node.image, node.label, node.name = image, label, label
     tree.links.new(uv_map.outputs["UV"], node.inputs["Vector"])
     return node
 
 
-def _add_bump(tree: bpy.types.NodeTree, picture: bpy.types.Node, shader: bpy.types.Node, distance: float) -> None:
+def _add_bump(tree: Any, picture: Any, shader: Any, distance: float) -> None:
     """Dark spots and pores lie a little lower: relief from brightness, too shallow to notice where that is wrong."""
-    bump = tree.nodes.new("ShaderNodeBump")
-    bump.inputs["Strength"].default_value = 0.5  # pyright: ignore[reportAttributeAccessIssue]
-    bump.inputs["Distance"].default_value = distance  # pyright: ignore[reportAttributeAccessIssue]
+    bump: Any = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = 0.5
+    bump.inputs["Distance"].default_value = distance
     tree.links.new(picture.outputs["Color"], bump.inputs["Height"])
     tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
 
 
-def _arrange(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+def _arrange(tree: Any, shader: Any) -> None:
     """Lay the nodes out to be read from left to right."""
     columns = {"ShaderNodeUVMap": (-900, 0), "ShaderNodeBump": (-250, -200)}
     for node in tree.nodes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -42,7 +44,7 @@ def build_mesh(
         mesh.materials.append(material)
     uv = reconstruction.uv[reconstruction.uv_polygons[used]].astype(np.float32)
     mesh.uv_layers.new(name=UV_NAME).data.foreach_set("uv", uv.ravel())
-    region = mesh.attributes.new(FACE_ATTRIBUTE, "BOOLEAN", "POINT")
+    region: Any = mesh.attributes.new(FACE_ATTRIBUTE, "BOOLEAN", "POINT")
     region.data.foreach_set("value", reconstruction.face_region.astype(bool))
     mesh.update(calc_edges=True)
     mesh.validate()

@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from .access import node_tree_of, set_pixels
 from .images import pack
 from .space import Space
 from .transaction import Transaction
@@ -57,17 +58,12 @@ def build_world(scene: bpy.types.Scene, illumination: NDArray, name: str, transa
     image = transaction.add(bpy.data.images.new(f"{name} Light", WIDTH, HEIGHT, float_buffer=True))
     pixels = np.ones((HEIGHT, WIDTH, 4), np.float32)
     pixels[..., :3] = panorama(illumination)
-    image.pixels.foreach_set(pixels.ravel())
-    image.update()
+    set_pixels(image, pixels)
     pack(image)
     world = transaction.add(bpy.data.worlds.new(name))
-    if world.node_tree is None:
-        world.use_nodes = True
-    tree = world.node_tree
-    assert tree is not None
+    tree = node_tree_of(world)
     background = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBackground")
     picture = tree.nodes.new("ShaderNodeTexEnvironment")
-    assert isinstance(picture, bpy.types.ShaderNodeTexEnvironment)
     picture.image = image
     picture.location = (-320, 300)
     tree.links.new(picture.outputs["Color"], background.inputs["Color"])
