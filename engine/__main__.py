@@ -17,9 +17,16 @@ def parser() -> argparse.ArgumentParser:
     """The command-line contract; other programs build on it."""
     top = argparse.ArgumentParser(prog="python -m engine", description="Likeness: photos to rigged, textured heads.")
     commands = top.add_subparsers(dest="command", required=True)
-    job = commands.add_parser("reconstruct", help="reconstruct the head in each photo")
+    add_reconstruct_arguments(commands.add_parser("reconstruct", help="reconstruct the head in each photo"))
+    return top
+
+
+def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
+    """The arguments of a reconstruction, here and on Blender's command line."""
     job.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    job.add_argument("--out", required=True, type=Path, metavar="DIR", help="one photo: its folder; several: one each")
+    job.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="DIR", help="one photo: its folder; several: one each"
+    )
     job.add_argument("--texture-size", type=texture_size, default=2048, metavar="PIXELS", help="256 to 4096")
     job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     job.add_argument("--head-model", choices=("open", "flame"), default="open")
@@ -29,7 +36,20 @@ def parser() -> argparse.ArgumentParser:
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
-    return top
+
+
+def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
+    """The parsed arguments as the engine's options."""
+    return ReconstructOptions(
+        texture_size=arguments.texture_size,
+        device=arguments.device,
+        head_model=arguments.head_model,
+        quality=arguments.quality,
+        face_index=arguments.face,
+        focal_length_px=arguments.focal_length,
+        model_folder=arguments.model_folder,
+        seed=arguments.seed,
+    )
 
 
 def texture_size(text: str) -> int:
@@ -60,16 +80,7 @@ def run_reconstruct(arguments: argparse.Namespace) -> int:
     """Reconstruct every photo; a bad one does not stop the rest. Returns the exit code of the first failure, or 0."""
     from .pipeline import reconstruct
 
-    options = ReconstructOptions(
-        texture_size=arguments.texture_size,
-        device=arguments.device,
-        head_model=arguments.head_model,
-        quality=arguments.quality,
-        face_index=arguments.face,
-        focal_length_px=arguments.focal_length,
-        model_folder=arguments.model_folder,
-        seed=arguments.seed,
-    )
+    options = chosen_options(arguments)
     entries = []
     exit_code = 0
     for photo, folder in zip(arguments.photos, folders(arguments.photos, arguments.out), strict=True):
