@@ -1,0 +1,101 @@
+"""A head model boiled down to the points a landmark detector sees: a mean and a linear basis per point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..heads.model import HeadModel, LandmarkEmbedding
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Coefficients of a basis with a Gaussian prior and box bounds, P of them.
+
+    Attributes:
+        mean: (P,) prior mean.
+        precision: (P,P) inverse of the prior covariance.
+        lower, upper: (P,) bounds, infinite where free.
+    """
+
+    mean: Array
+    precision: Array
+    lower: Array
+    upper: Array
+
+    @staticmethod
+    def normal(deviation: NDArray, mean: NDArray | None = None) -> Coefficients:
+        """Independent, unbounded coefficients with the given standard deviations (P,)."""
+        deviation = np.asarray(deviation, np.float64)
+        infinite = np.full(len(deviation), np.inf)
+        center = np.zeros(len(deviation)) if mean is None else np.asarray(mean, np.float64)
+        return Coefficients(center, np.diag(deviation**-2.0), -infinite, infinite)
+
+    def joined(self, other: Coefficients) -> Coefficients:
+        """These and, independent of them, those of `other`."""
+        own, added = len(self.mean), len(other.mean)
+        precision = np.zeros((own + added, own + added))
+        precision[:own, :own] = self.precision
+        precision[own:, own:] = other.precision
+        pairs = zip((self.mean, self.lower, self.upper), (other.mean, other.lower, other.upper), strict=True)
+        mean, lower, upper = (np.concatenate(pair) for pair in pairs)
+        return Coefficients(mean, precision, lower, upper)
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+@dataclass(frozen=True)
+class PointModel:
+    """N points in head space that move linearly with named groups of coefficients.
+
+    Attributes:
+        mean: (N,3) metres.
+        basis: (P,N,3) metres per unit of each coefficient.
+        prior: of the P coefficients.
+        groups: where each group's coefficients are.
+    """
+
+    mean: Array
+    basis: Array
+    prior: Coefficients
+    groups: dict[str, slice]
+
+    def with_group(self, name: str, basis: NDArray, prior: Coefficients) -> PointModel:
+        """The same points with a further group of coefficients; `basis` is (Q,N,3)."""
+        start = len(self.basis)
+        return PointModel(
+            self.mean,
+            np.concatenate([self.basis, np.asarray(basis, np.float64)]),
+            self.prior.joined(prior),
+            self.groups | {name: slice(start, start + len(basis))},
+        )
+
+    def shifted(self, offset: NDArray) -> PointModel:
+        """The same points with `offset` (N,3) metres added to the mean."""
+        return replace(self, mean=self.mean + offset)
+
+    def positions(self, values: NDArray) -> Array:
+        """(N,3) metres for coefficient values (P,)."""
+        return self.mean + np.tensordot(values, self.basis, 1)
+
+
+def embed(field: NDArray, embedding: LandmarkEmbedding, triangles: NDArray[np.int32]) -> Array:
+    """Values at the landmarks of a field over the vertices, (...,V,3) to (...,N,3); missing points are zero."""
+    corners = triangles[np.maximum(embedding.faces, 0)]
+    weights = (embedding.barycentrics * embedding.valid[:, None]).astype(np.float64)
+    # One corner at a time: a (...,N,3,3) gather of a large basis would be three times as big.
+    return sum(field[..., corners[:, k], :] * weights[:, k, None] for k in range(3))  # type: ignore[return-value]
+
+
+def identity_points(head: HeadModel, landmarks: str = "mediapipe") -> PointModel:
+    """The model's landmarks with the group "identity", in standard deviations."""
+    embedding = head.landmarks[landmarks]
+    basis = embed(head.identity_basis, embedding, head.faces)
+    prior = Coefficients.normal(np.ones(len(basis)))
+    mean = embed(head.vertices.astype(np.float64), embedding, head.faces)
+    return PointModel(mean, basis, prior, {"identity": slice(0, len(basis))})

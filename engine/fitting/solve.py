@@ -1,0 +1,187 @@
+"""From what was seen of one face to a head: the whole fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..heads.model import HeadModel
+from ..media.photo import Photo
+from ..options import ReconstructOptions
+from ..perception.observation import FaceObservation, Masks
+from ..progress import Progress
+from .deform import Deformation, smooth_deformation
+from .detector import CALIBRATION, DetectorModel, load_detector
+from .points import Coefficients, PointModel, embed, identity_points
+from .pose import guess_focal, similarity, yaw_pitch_roll
+from .priors import expression_prior
+from .result import HeadFit
+from .solver import Evidence, Solution, State, solve
+
+Array = NDArray[np.float64]
+FOCAL_DEVIATION = 0.0  # logarithm; landmarks hold too little perspective to solve for it
+ITERATIONS = {"draft": 6, "standard": 12, "best": 25}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything the solver needs about one picture.
+
+    Attributes:
+        points: the head's landmarks with their coefficients.
+        evidence: the seen landmarks.
+        detector: how the two differ.
+        start: initial pose.
+    """
+
+    points: PointModel
+    evidence: Evidence
+    detector: DetectorModel
+    start: State
+
+
+def fit_head(
+    head: HeadModel,
+    observation: FaceObservation,
+    photo: Photo,
+    masks: Masks | None,
+    options: ReconstructOptions,
+    progress: Progress,
+) -> HeadFit:
+    """Solve camera, pose, identity, expression and refinement of a head from one photo.
+
+    Args:
+        head: the model to fit, with landmarks "mediapipe".
+        observation: the seen points.
+        photo: for its size and EXIF focal length.
+        masks: who is where in the photo, or None.
+        options: `focal_length_px` and `quality` are used.
+        progress: polled for cancellation at every step.
+    """
+    focal = options.focal_length_px or photo.focal_length_px
+    problem = state_problem(head, observation, photo.width, photo.height, focal)
+    iterations = ITERATIONS[options.quality]
+    solution = run_stages(problem, iterations, progress)
+    return describe(head, observation, photo, problem, solution)
+
+
+def state_problem(
+    head: HeadModel,
+    observation: FaceObservation,
+    width: int,
+    height: int,
+    focal: float | None,
+    detector: DetectorModel | None = None,
+) -> Problem:
+    """Put model, priors and evidence together, with a first pose by alignment.
+
+    Args:
+        width, height: of the photo, pixels.
+        focal: known focal length, pixels, or None.
+        detector: a calibration; None takes the bundled one.
+    """
+    embedding = head.landmarks["mediapipe"]
+    observed = observation.landmarks.astype(np.float64)
+    if detector is None:
+        detector = load_detector() if CALIBRATION.is_file() else DetectorModel.plain(len(observed))
+    points = identity_points(head)
+    prior = expression_prior(head.expression_names, observation.blendshapes)
+    points = points.with_group("expression", embed(head.expression_basis, embedding, head.faces), prior)
+    smooth = smooth_deformation(head)
+    points = points.with_group(
+        "deformation", embed(smooth.basis, embedding, head.faces), Coefficients.normal(np.ones(len(smooth.basis)))
+    )
+    points = points.with_group("detector", detector.modes, Coefficients.normal(np.ones(len(detector.modes))))
+
+    seen = embedding.valid
+    scale, rotation, _ = similarity((points.mean + detector.bias)[seen], observed[seen])
+    known = focal is not None
+    focal = float(focal) if focal is not None else guess_focal(width, height, scale)
+    deviation = np.where(seen[:, None], detector.deviation, np.inf)
+    center = np.array([width, height]) / 2.0
+    evidence = Evidence(
+        np.where(seen[:, None], observed, 0.0), deviation, 1.0 / scale, center, focal,
+        0.0 if known else FOCAL_DEVIATION,
+    )  # fmt: skip
+    distance = focal / scale
+    middle = observed[seen].mean(axis=0)[:2]
+    translation = np.append((middle - center) / scale, distance)
+    translation -= rotation @ (points.mean + detector.bias)[seen].mean(axis=0) * [1.0, 1.0, 0.0]
+    start = State(rotation, translation, focal, 0.0, points.prior.mean.clip(points.prior.lower, points.prior.upper))
+    return Problem(points, evidence, detector, start)
+
+
+def run_stages(problem: Problem, iterations: int, progress: Progress) -> Solution:
+    """Pose, then pose and expression, then everything; the bias follows the head's pose between stages."""
+    stages = (
+        ((), 4),
+        (("expression",), 4),
+        (("identity", "expression", "detector"), iterations),
+        (("identity", "expression", "detector", "deformation"), iterations),
+    )
+    state = problem.start
+    solution = None
+    for groups, limit in stages:
+        points = biased_points(problem, state)
+        solution = solve(points, problem.evidence, state, groups, limit, check=progress.check)
+        state = solution.state
+    assert solution is not None
+    return solution
+
+
+def biased_points(problem: Problem, state: State) -> PointModel:
+    """The points where the detector would put them at the state's head pose."""
+    yaw, pitch, _ = yaw_pitch_roll(state.rotation)
+    return problem.points.shifted(problem.detector.offset(yaw, pitch))
+
+
+def describe(
+    head: HeadModel, observation: FaceObservation, photo: Photo, problem: Problem, solution: Solution
+) -> HeadFit:
+    """The solution as vertices, joints, camera and error figures."""
+    state, groups = solution.state, problem.points.groups
+    identity = state.values[groups["identity"]]
+    expression = np.clip(state.values[groups["expression"]], 0.0, 1.0)
+    smooth: Deformation = smooth_deformation(head)
+    amounts = state.values[groups["deformation"]]
+    refinement = np.tensordot(amounts, smooth.basis, 1)
+    neutral = head.shape(identity) + refinement
+    posed = neutral + np.tensordot(expression, head.expression_basis, 1)
+    joints = head.joint_positions(identity) + np.tensordot(amounts, smooth.joints, 1)
+    camera = camera_of(state, photo.width, photo.height)
+    own = head.landmarks["mediapipe"].positions(posed, head.faces)
+    landmarks = camera.project(own)
+    return HeadFit(
+        camera=camera,
+        identity=identity.astype(np.float32),
+        expression=expression.astype(np.float32),
+        refinement=refinement.astype(np.float32),
+        neutral=neutral.astype(np.float32),
+        posed=posed.astype(np.float32),
+        joints=joints.astype(np.float32),
+        landmarks_model=landmarks.astype(np.float32),
+        errors=reprojection_errors(landmarks, observation),
+    )
+
+
+def camera_of(state: State, width: int, height: int) -> Camera:
+    """The solved camera, principal point in the picture's middle."""
+    K = np.array([[state.focal, 0.0, width / 2.0], [0.0, state.focal, height / 2.0], [0.0, 0.0, 1.0]])
+    transform = np.eye(4)
+    transform[:3, :3], transform[:3, 3] = state.rotation, state.translation
+    return Camera(K, transform, width, height)
+
+
+def reprojection_errors(landmarks: Array, observation: FaceObservation) -> dict[str, float]:
+    """Distances of reprojected (N,2) and seen points as fractions of the inter-ocular distance."""
+    distance = np.linalg.norm(landmarks - observation.landmarks[:, :2], axis=1) / observation.interocular
+    distance = distance[np.isfinite(distance)]
+    return {
+        "mean": float(distance.mean()),
+        "median": float(np.median(distance)),
+        "p95": float(np.percentile(distance, 95)),
+        "max": float(distance.max()),
+    }
