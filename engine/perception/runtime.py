@@ -1,7 +1,7 @@
 """MediaPipe 0.10.21, imported lean and quiet, and its three bundled networks behind plain functions.
 
-`import mediapipe` also imports its Tasks API and drawing helpers, and with them jax, sounddevice and matplotlib. None is
-needed here: those sub-packages are replaced by placeholders that import the real thing when somebody asks.
+`import mediapipe` also imports its Tasks API and drawing helpers, with them jax, sounddevice and matplotlib. None is
+needed here: placeholders stand for those sub-packages, and import the real thing when somebody asks.
 The graphs stay open between calls; a lock makes them safe to call from several threads.
 """
 

@@ -53,7 +53,8 @@ def face_landmarks(path: Path, crop: NDArray[np.uint8]) -> tuple[NDArray[np.floa
         crop: (S,S,3) uint8 sRGB.
 
     Returns:
-        (478,3) x, y, z in crop pixels and 51 blendshape scores by ARKit name (no tongueOut), or None when no face is seen.
+        (478,3) x, y, z in crop pixels and 51 blendshape scores by ARKit name (no tongueOut),
+        or None when no face is seen.
     """
     image_module = importlib.import_module("mediapipe.python._framework_bindings.image")
     frame_module = importlib.import_module("mediapipe.python._framework_bindings.image_frame")
