@@ -15,19 +15,24 @@ from numpy.typing import NDArray
 from ..media.photo import Photo
 from . import runtime
 from . import topology as topo
-from .colour import ColourMixture, GuidedFilter, apply_coefficients, learn_mixture, to_lab
+from .colour import FEATURES, GuidedFilter, apply_coefficients, features, learn_mixture
 from .crop import Window, window_around
 from .geometry import FaceFrame, core_face, fill, priors, ramp, smooth_loop
 from .observation import FaceObservation, Masks
 
-CROP_SIDE = 384  # pixels
-CROP_MARGIN = 3.0  # crop side over the face's longer side
+CROP_SIDE = 320  # pixels
+CROP_MARGIN = 2.8  # crop side over the face's longer side
 SKIN, HAIR, CLOTHES, BACKGROUND = range(4)
-ROUNDS = 3
+ROUNDS = 3  # of learning colours
+STEPS = 2  # of smoothing in each
 SMOOTHNESS = 3.0
 EDGE = 0.02**2  # squared contrast of an edge worth keeping
-SKIN_SPREAD = np.array([7.0, 3.5, 4.0])  # Lab, what is left of skin when its shading is taken out
-NO_HAIR = 0.03  # of the face's area; less scalp hair than this is none
+UNIFORM = -17.0  # log density of a feature that may be anything
+UNLIKE_SKIN = 1.0  # added to that: other classes learn only from what is no likelier skin (bald heads have no hair)
+SKIN_SPREAD = np.array([7.0, 3.0, 3.5, 3.0])  # what is left of skin when its shading is taken out
+WIDE_SKIN = np.array([2.5, 1.6, 1.6, 2.0])  # times that: highlights, deep shadow, make-up
+SMALLEST_SEED = 0.02  # of the seeds' area; a part that touches less is there by chance
+FACE_DETAILS = (topo.RIGHT_EYE, topo.LEFT_EYE, topo.OUTER_LIPS, topo.RIGHT_BROW, topo.LEFT_BROW)
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class _Scene:
 
     window: Window
     pixels: NDArray[np.uint8]
-    lab: NDArray[np.float32]
+    features: NDArray[np.float32]
     person: NDArray[np.float32]
     frame: FaceFrame
     smooth: GuidedFilter
@@ -82,7 +87,7 @@ def _prepare(photo: Photo, face: FaceObservation) -> _Scene:
     person = np.clip(smooth(runtime.person_probability(pixels)), 0.0, 1.0)
     if photo.alpha is not None:
         person = np.minimum(person, window.cut(photo.alpha, CROP_SIDE) / np.float32(255.0))
-    return _Scene(window, pixels, to_lab(pixels), person, FaceFrame.build(points, CROP_SIDE), smooth)
+    return _Scene(window, pixels, features(pixels), person, FaceFrame.build(points, CROP_SIDE), smooth)
 
 
 def _classify(scene: _Scene) -> NDArray[np.float32]:
@@ -92,15 +97,16 @@ def _classify(scene: _Scene) -> NDArray[np.float32]:
     prior = np.stack([expected["skin"], expected["hair"], expected["clothes"]])
     prior = np.concatenate([prior / prior.sum(axis=0) * evidence, 1.0 - evidence[None]])
     trust = 1.0 - 0.7 * core_face(scene.frame)  # a beard is not skin-coloured, and yet belongs to the face
-    chance = prior
+    skin = _skin_density(scene)
+    unary = np.log(prior + 1e-6)
+    # At first only skin has a colour: what is not skin-coloured where hair may be teaches the colour of hair.
+    colour = np.stack([skin, *np.full((3, *skin.shape), UNIFORM, np.float32)])
+    chance = _softmax(unary + trust * colour)
     for _ in range(ROUNDS):
-        colour = _colour_evidence(scene, chance)
-        unary = np.log(prior + 1e-6) + trust * colour
-        for _ in range(2):
-            chance = _softmax(unary)
-            chance = np.stack([scene.smooth(layer) for layer in chance])
-            chance = _softmax(unary + SMOOTHNESS * np.clip(chance, 0.0, 1.0))
-    return _attached(scene, chance)
+        colour = np.stack([skin, *_other_densities(scene, chance, skin)])
+        chance = _settle(unary + trust * colour, scene.smooth)
+        chance = _without_loose_parts(scene, chance)
+    return chance
 
 
 def _softmax(logits: NDArray) -> NDArray[np.float32]:
@@ -108,73 +114,109 @@ def _softmax(logits: NDArray) -> NDArray[np.float32]:
     return (weights / weights.sum(axis=0)).astype(np.float32)
 
 
-def _colour_evidence(scene: _Scene, chance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(4,S,S) log densities of the pixels' colours under each class, learnt where the class is likely."""
-    densities = [_skin_density(scene, chance[SKIN])]
-    for index, count in ((HAIR, 3), (CLOTHES, 4), (BACKGROUND, 5)):
-        likely = chance[index] > 0.5
-        if likely.sum() < 50:
-            densities.append(np.full(scene.person.shape, -14.0, np.float32))  # about a uniform density in Lab
+def _settle(unary: NDArray[np.float32], smooth: GuidedFilter) -> NDArray[np.float32]:
+    """Neighbours that look alike agree: mean field, its messages by the guided filter."""
+    chance = _softmax(unary)
+    for _ in range(STEPS):
+        around = np.stack([smooth(layer) for layer in chance[:3]])
+        around = np.clip(np.concatenate([around, 1.0 - around.sum(axis=0, keepdims=True)]), 0.0, 1.0)
+        chance = _softmax(unary + SMOOTHNESS * around)
+    return chance
+
+
+def _other_densities(
+    scene: _Scene, chance: NDArray[np.float32], skin: NDArray[np.float32]
+) -> list[NDArray[np.float32]]:
+    """(S,S) log densities of hair, clothes and background, each learnt where it is likely."""
+    densities = []
+    for index, count in ((HAIR, 3), (CLOTHES, 4), (BACKGROUND, 4)):
+        likely = (chance[index] > 0.6) & (skin < UNIFORM + UNLIKE_SKIN)
+        if likely.sum() < 60:
+            densities.append(np.full(scene.person.shape, UNIFORM, np.float32))
             continue
-        model: ColourMixture = learn_mixture(scene.lab[likely], count, chance[index][likely])
-        densities.append(np.logaddexp(model.log_density(scene.lab), -16.0))
-    return np.stack(densities)
+        model = learn_mixture(scene.features[likely], count, chance[index][likely])
+        densities.append(np.maximum(model.log_density(scene.features), UNIFORM - 3.0))
+    return densities
 
 
-def _skin_density(scene: _Scene, chance: NDArray[np.float32]) -> NDArray[np.float32]:
+def _skin_density(scene: _Scene) -> NDArray[np.float32]:
     """Skin is one colour under smooth shading: a plane in Lab over the face, fitted robustly, and what is left."""
     frame = scene.frame
-    terms = np.stack([
-        np.ones_like(frame.across), np.clip(frame.across, -1.2, 1.2), np.clip(frame.down, -0.8, 1.3),
-        np.clip(frame.across, -1.2, 1.2) ** 2,
-    ], axis=-1)  # fmt: skip
-    features = np.maximum.reduce([
-        frame.region(loop, 0.02)
-        for loop in (topo.RIGHT_EYE, topo.LEFT_EYE, topo.OUTER_LIPS, topo.RIGHT_BROW, topo.LEFT_BROW)
-    ])  # fmt: skip
-    sample = (core_face(frame) > 0.5) & (features < 0.1) & (scene.person > 0.5)
-    design, colours = terms[sample][::3].astype(np.float64), scene.lab[sample][::3].astype(np.float64)
+    across, down = np.clip(frame.across, -1.2, 1.2), np.clip(frame.down, -0.7, 1.2)
+    terms = np.stack([np.ones_like(across), across, down, across**2], axis=-1)
+    others = np.maximum.reduce([frame.region(loop, 0.02) for loop in FACE_DETAILS])
+    sample = (core_face(frame) > 0.5) & (others < 0.1) & (scene.person > 0.5)
+    design, values = terms[sample][::2].astype(np.float64), scene.features[sample][::2].astype(np.float64)
     # Dark samples are beard, lashes, frames: start from the lighter part.
-    weight = (colours[:, 0] > np.percentile(colours[:, 0], 25)).astype(float)
-    solution = np.zeros((4, 3))
+    weight = (values[:, 0] > np.percentile(values[:, 0], 25)).astype(float)
+    solution = np.zeros((4, FEATURES))
     for _ in range(6):
         ridge = 1e-3 * weight.sum() * np.diag([0.0, 1.0, 1.0, 1.0])
-        solution = np.linalg.solve(
-            (design * weight[:, None]).T @ design + ridge, (design * weight[:, None]).T @ colours
-        )
-        apart = ((colours - design @ solution) / SKIN_SPREAD) ** 2
-        weight = 1.0 / (1.0 + apart.sum(axis=1) / 3.0) ** 2
-    left = scene.lab - terms @ solution.astype(np.float32)
-    narrow = _gaussian(left, SKIN_SPREAD)
-    wide = _gaussian(left, SKIN_SPREAD * [2.5, 1.7, 1.7])
-    return np.logaddexp(np.log(0.8) + narrow, np.log(0.2) + wide).astype(np.float32)
+        left_side = (design * weight[:, None]).T
+        solution = np.linalg.solve(left_side @ design + ridge, left_side @ values)
+        apart = (((values - design @ solution) / SKIN_SPREAD) ** 2)[:, :3].sum(axis=1)
+        weight = 1.0 / (1.0 + apart / 3.0) ** 2
+    solution[1:, 3] = 0.0  # texture has no shading
+    solution[0, 3] = np.average(values[:, 3], weights=weight)
+    rest = scene.features - terms @ solution.astype(np.float32)
+    rest[..., 3] = np.maximum(rest[..., 3], 0.0)  # smoother than the cheek is as good
+    narrow = np.log(0.8) + _gaussian(rest, SKIN_SPREAD)
+    wide = np.log(0.2) + _gaussian(rest, SKIN_SPREAD * WIDE_SKIN)
+    return np.maximum(narrow, wide).astype(np.float32)
 
 
 def _gaussian(apart: NDArray, spread: NDArray) -> NDArray[np.float32]:
-    """Log density of a diagonal Gaussian, (...,3) to (...)."""
-    return (-0.5 * ((apart / spread) ** 2).sum(axis=-1) - np.log(spread * np.sqrt(2 * np.pi)).sum()).astype(np.float32)
+    """Log density of a diagonal Gaussian, (...,F) to (...)."""
+    scaled = apart / spread.astype(np.float32)
+    constant = np.log(spread * np.sqrt(2 * np.pi)).sum()
+    return (-0.5 * np.einsum("...f,...f->...", scaled, scaled) - constant).astype(np.float32)
 
 
-def _attached(scene: _Scene, chance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Drop hair that is not connected to the head, and all of it where there is next to none."""
+def _without_loose_parts(scene: _Scene, chance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Skin that is not connected to the face, and hair that is not connected to the scalp, are something else."""
+    frame = scene.frame
+    chance = _keep(chance, SKIN, core_face(frame) > 0.5, (CLOTHES, BACKGROUND))
+    scalp = (frame.inside < 0.0) & (frame.inside > -0.3) & (frame.down < 0.1)
+    below = ramp(frame.down, 0.5, 0.7) * (1.0 - _long_hair(scene, chance[HAIR]))
+    chance = _move(chance, HAIR, below, (SKIN, CLOTHES, BACKGROUND))
+    return _keep(chance, HAIR, scalp, (SKIN, CLOTHES, BACKGROUND))
+
+
+def _long_hair(scene: _Scene, hair: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S,S) 0..1 by side: whether hair hangs beside the jaw, so that hair below it is to be believed."""
+    frame = scene.frame
+    found = np.zeros_like(hair)
+    for side in (-1, 1):
+        half = frame.across * side > 0
+        beside = half & (frame.inside < -0.01) & (frame.inside > -0.12) & (frame.down > 0.45) & (frame.down < 0.8)
+        found[half] = ramp(np.float32(hair[beside].mean() if beside.any() else 0.0), 0.25, 0.45)
+    return found
+
+
+def _keep(chance: NDArray[np.float32], index: int, seeds: NDArray, heirs: tuple[int, ...]) -> NDArray[np.float32]:
+    """Leave a class only the parts that touch its seeds."""
     import cv2
 
-    frame = scene.frame
-    scalp = (frame.inside < 0.0) & (frame.inside > -0.25) & (frame.down < 0.2)
-    hair = (chance[HAIR] > 0.5).astype(np.uint8)
-    count, labels = cv2.connectedComponents(hair)
-    kept = np.zeros(count, bool)
-    kept[np.unique(labels[scalp & (hair > 0)])] = True
+    count, labels = cv2.connectedComponents((chance[index] > 0.5).astype(np.uint8), connectivity=4)
+    kept = np.bincount(labels[seeds], minlength=count) >= SMALLEST_SEED * scene_area(seeds)
     kept[0] = False
-    keep = kept[labels]
-    if (keep & scalp).sum() < NO_HAIR * frame.oval.sum():
-        keep[:] = False
-    soft = cv2.dilate(keep.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
-    lost = chance[HAIR] * (1.0 - soft)
+    near = cv2.dilate(kept[labels].astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
+    return _move(chance, index, 1.0 - near, heirs)
+
+
+def scene_area(seeds: NDArray) -> float:
+    return float(seeds.sum())
+
+
+def _move(
+    chance: NDArray[np.float32], index: int, amount: NDArray[np.float32], heirs: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Hand a share (S,S) of a class's probability to other classes, as likely as they are."""
     result = chance.copy()
-    result[HAIR] -= lost
-    rest = result[[SKIN, CLOTHES, BACKGROUND]]
-    result[[SKIN, CLOTHES, BACKGROUND]] += lost * rest / (rest.sum(axis=0) + 1e-6)
+    lost = chance[index] * amount
+    rest = chance[list(heirs)] + 1e-4
+    result[index] -= lost
+    result[list(heirs)] += lost * rest / rest.sum(axis=0)
     return result
 
 
@@ -182,7 +224,7 @@ def _unspoilt(scene: _Scene) -> NDArray[np.float32]:
     """(S,S) 0..1, low on glare: much lighter and greyer than its surroundings."""
     import cv2
 
-    lightness = scene.lab[..., 0]
+    lightness = scene.features[..., 0]
     around = cv2.GaussianBlur(lightness, (0, 0), scene.frame.unit * 0.08)
     glare = ramp(lightness - around, 12.0, 30.0) * ramp(lightness, 80.0, 95.0)
     return 1.0 - 0.9 * glare
