@@ -49,12 +49,14 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     progress.stage("Starting the engine", 0.0)
     device = choose_device(options.device)
 
+    from .fitting.hair import hair_offset
     from .fitting.solve import fit_head
     from .heads.loader import load_head
     from .media.read import read_photo
     from .perception.landmarks import find_face
     from .perception.masks import make_masks
     from .texture.build import make_texture
+    from .texture.surface import surface_edges
 
     head = load_head(options.head_model, options.model_folder)
     progress.stage("Reading the photo", 0.05)
@@ -65,11 +67,12 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     masks = make_masks(photo, face)
     progress.stage("Fitting the head", 0.25)
     fit = fit_head(head, face, photo, masks, options, progress)
+    hair = hair_offset(head, fit.posed, fit.camera, masks.hair, surface_edges(head))
     progress.stage("Painting the skin", 0.4)
-    texture = make_texture(head, fit, photo, face, masks, options, progress)
+    texture = make_texture(head, fit, hair, photo, face, masks, options, progress)
     progress.stage("Rendering the photo's view", 0.75)
-    photo_view = render_photo_view(head, fit, texture, device)
-    result = assemble(path.stem, head, photo, face, fit, texture, photo_view, options)
+    photo_view = render_photo_view(head, fit, hair, texture, device)
+    result = assemble(path.stem, head, photo, face, fit, hair, texture, photo_view, options)
     progress.finish()
     result.report.update(
         photo=str(path),
@@ -81,12 +84,21 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     return result, photo.pixels
 
 
-def render_photo_view(head: HeadModel, fit: HeadFit, texture: TextureResult, device: str) -> np.ndarray:
+def render_photo_view(
+    head: HeadModel, fit: HeadFit, hair: np.ndarray, texture: TextureResult, device: str
+) -> np.ndarray:
     """(H,W,4) the textured head under the solved light, through the photo's camera."""
     from .render.shade import render_head
 
     return render_head(
-        fit.posed, head.faces, head.uv, head.uv_faces, texture.albedo, fit.camera, texture.illumination, device=device
+        fit.posed + hair,
+        head.faces,
+        head.uv,
+        head.uv_faces,
+        texture.albedo,
+        fit.camera,
+        texture.illumination,
+        device=device,
     )
 
 
@@ -96,6 +108,7 @@ def assemble(
     photo: Photo,
     face: FaceObservation,
     fit: HeadFit,
+    hair: np.ndarray,
     texture: TextureResult,
     photo_view: np.ndarray,
     options: ReconstructOptions,
@@ -141,6 +154,7 @@ def assemble(
         camera=fit.camera,
         albedo=texture.albedo,
         confidence=texture.confidence,
+        hair_offset=hair,
         photo_view=photo_view,
         report=report,
     )

@@ -16,7 +16,7 @@ from .errors import OutputError
 ARRAYS = (
     "vertices", "posed_vertices", "faces", "polygons", "uv", "uv_faces", "uv_polygons", "polygon_materials",
     "face_region", "expression", "expression_basis", "identity", "identity_basis", "joints", "joint_parents",
-    "skin_weights", "landmarks_2d", "landmarks_model_2d", "illumination", "skin_color", "hair_color",
+    "skin_weights", "landmarks_2d", "landmarks_model_2d", "illumination", "skin_color", "hair_color", "hair_offset",
 )  # fmt: skip
 NAMES = ("expression_names", "joint_names", "material_names")
 
@@ -42,6 +42,7 @@ class Reconstruction:
         camera: of the photo.
         report: JSON-ready facts: seconds, device, versions, warnings, provenance, errors.
         albedo, confidence: (S,S,3) and (S,S) uint8, row 0 on top.
+        hair_offset: (V,3) float32 displacement of the scalp to the outline of the hair (empty: none).
         photo_view: (H,W,4) uint8 or None, the head rendered from the photo's camera.
     """
 
@@ -73,8 +74,13 @@ class Reconstruction:
     camera: Camera
     albedo: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
+    hair_offset: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     photo_view: NDArray[np.uint8] | None = None
     report: dict[str, Any] = field(default_factory=dict)
+
+    def with_hair(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The vertices (V,3) with the volume of the hair added."""
+        return vertices + self.hair_offset if len(self.hair_offset) else vertices
 
     def save(self, folder: Path) -> None:
         """Write head.npz, albedo.png, confidence.png, photo_view.png and report.json into `folder`.

@@ -12,10 +12,11 @@ from ..media.photo import Photo
 from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
-from .complete import MANY_HAIRS, Layer, blend, match, mirrored, soften, spread, strands
+from ..render.lighting import srgb_to_linear
+from .complete import MANY_HAIRS, Layer, blend, hair_cover, match, mirrored, soften, spread, strands
 from .delight import delight
 from .eyes import iris_color
-from .project import Projection, project_photo, smoothstep, to_linear, to_srgb
+from .project import Projection, project_photo, smoothstep, to_srgb
 from .result import TextureResult
 from .surface import UvSurface, uv_surface
 
@@ -23,6 +24,7 @@ from .surface import UvSurface, uv_surface
 def make_texture(
     head: HeadModel,
     fit: HeadFit,
+    hair: NDArray[np.float32],
     photo: Photo,
     face: FaceObservation,
     masks: Masks,
@@ -31,15 +33,18 @@ def make_texture(
 ) -> TextureResult:
     """Paint the head from the photo.
 
+    Args:
+        hair: (V,3) displacement of the scalp to the hair's outline, so that hair lands where it is seen.
+
     Returns:
         Albedo and confidence at `options.texture_size`, with the solved light.
     """
     surface = uv_surface(head, options.texture_size)
     base = load_base_skin(options.texture_size)
     progress.check()
-    seen = project_photo(head, fit.posed, fit.camera, photo.pixels, masks, surface)
+    seen = project_photo(head, fit.posed + hair, fit.camera, photo.pixels, masks, surface)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
-    base_color = to_linear(base.albedo)[surface.mask]
+    base_color = srgb_to_linear(base.albedo)[surface.mask]
     face_texels = on_skin & (surface.gather(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
     trusted_skin = seen.seen * seen.skin * (1 - seen.hair) * on_skin
     mean_base = base_color[face_texels].mean(0)
@@ -100,7 +105,7 @@ def _with_hair(
     if hairiness == 0.0 or hair.sum() < 1.0:
         return under, np.average(under, axis=0, weights=scalp + 1e-9).astype(np.float32)
     combed = spread(color, hair, surface, head) * strands(head, surface, seed)[:, None]
-    cover = (scalp * hairiness)[:, None]
+    cover = hair_cover(head, surface, seen, on_skin, hairiness)[:, None]
     mean = np.average(color, axis=0, weights=hair).astype(np.float32)
     return (1 - cover) * under + cover * combed, mean
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
 from .harmonic import extend
-from .project import smoothstep
+from .project import Projection, smoothstep
 from .surface import UvSurface, surface_edges
 
 FLOOR = 2e-3
@@ -26,6 +26,8 @@ SPARSE_TEXELS = 250_000
 """About how many texels are averaged into vertex colours; more changes nothing visible."""
 MIRROR_REACH = 0.85
 """Weight of the mirrored side against base skin where only the mirrored side was seen."""
+SCALP_PRIOR = 0.3
+"""Pull of the scalp region's prior, hair or skin, against the membrane; a seen vertex pulls with `TRUST`."""
 MANY_HAIRS = 0.3
 """Share of the seen scalp that must be hair for the unseen scalp to get hair."""
 
@@ -118,6 +120,25 @@ def strands(head: HeadModel, surface: UvSurface, seed: int) -> NDArray[np.float3
         sampled = cv2.remap(noise, grid[..., 0], grid[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         total += strength * sampled.ravel()[: len(points)]
     return np.exp(total)
+
+
+def hair_cover(
+    head: HeadModel, surface: UvSurface, seen: Projection, on_skin: NDArray[np.bool_], hairiness: float
+) -> NDArray[np.float32]:
+    """(N,) how much each texel is covered by hair: observed where the photo shows it, else the scalp's prior.
+
+    A membrane joins both, so that hair seen on the temples continues around the head, and ears stay bare.
+    """
+    observed = seen.seen * np.maximum(seen.hair, seen.skin) * on_skin
+    share = seen.hair / np.maximum(seen.hair + seen.skin, 1e-6)
+    known, trust = to_vertices(share[:, None], observed, surface, head)
+    prior = head.regions["scalp"] * hairiness
+    bare = head.regions["ears"] | head.regions["face"] | head.regions["neck"]
+    strength = TRUST * trust**2 + SCALP_PRIOR * (head.regions["scalp"] | bare) + TRUST * head.regions["ears"]
+    values = (TRUST * trust[:, None] ** 2 * known + SCALP_PRIOR * prior[:, None]) / np.maximum(strength, 1e-9)[:, None]
+    values[head.regions["ears"]] = 0
+    field = extend(surface_edges(head), values, strength)
+    return smoothstep(surface.gather(field, head.faces)[:, 0], 0.3, 0.7)
 
 
 def blend(direct: Layer, twin: Layer, base: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..render.lighting import irradiance_numpy as irradiance
-from ..render.lighting import solve_illumination
+from ..render.lighting import irradiance, solve_illumination
 
 DARKEST, BRIGHTEST = 0.35, 1.8
 """Limits of the shading that is divided out: beyond them noise would be amplified or highlights blackened."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..perception.observation import FaceObservation, Masks
-from .project import to_linear
+from ..render.lighting import srgb_to_linear
 
 IRISES = ((468, range(469, 473)), (473, range(474, 478)))
 """MediaPipe's iris centres and rings: right eye of the person first."""
@@ -39,4 +39,4 @@ def _ring_pixels(
     rows, columns = np.mgrid[low[1] : high[1], low[0] : high[0]]
     distance = np.hypot(columns + 0.5 - middle[0], rows + 0.5 - middle[1]) / max(radius, 1e-6)
     inside = (distance > PUPIL) & (distance < LIMBUS) & (masks.eyes[rows, columns] > 0.8)
-    return to_linear(pixels[rows[inside], columns[inside]])
+    return srgb_to_linear(pixels[rows[inside], columns[inside]])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..heads.model import HeadModel
 from ..perception.observation import Masks
+from ..render.lighting import linear_to_srgb, srgb_to_linear
 from .surface import UvSurface, vertex_normals
 
 VIEW_SIDE = 1024
@@ -41,23 +42,9 @@ class Projection:
     normals: NDArray[np.float32]
 
 
-def to_linear(srgb: NDArray) -> NDArray[np.float32]:
-    """sRGB uint8 to linear float32 by table."""
-    return _LINEAR[srgb]
-
-
-def _srgb_table() -> NDArray[np.float32]:
-    x = np.arange(256) / 255.0
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-_LINEAR = _srgb_table()
-
-
 def to_srgb(linear: NDArray) -> NDArray[np.uint8]:
     """Linear float to sRGB uint8."""
-    x = np.clip(linear, 0.0, 1.0)
-    return np.round(np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4) - 0.055) * 255).astype(np.uint8)
+    return np.round(linear_to_srgb(np.clip(linear, 0.0, 1.0)) * 255).astype(np.uint8)
 
 
 def smoothstep(x: NDArray, low: float, high: float) -> NDArray[np.float32]:
@@ -85,7 +72,7 @@ def project_photo(
     clear = _clearance(head, posed, camera, points, places)
     seen = smoothstep(facing, GRAZING, SQUARE) * clear * inside
     return Projection(
-        color=_sample(_LINEAR[_prefiltered(pixels, places, surface)], places),
+        color=_sample(srgb_to_linear(_prefiltered(pixels, places, surface)), places),
         seen=seen,
         skin=_sample(masks.skin, places) * inside,
         hair=_sample(masks.hair, places) * inside,
