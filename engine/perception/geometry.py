@@ -27,7 +27,7 @@ def fill(points: NDArray, height: int, width: int) -> NDArray[np.float32]:
 
     canvas = np.zeros((height, width), np.uint8)
     fixed = np.round((points - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(canvas, [fixed], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
+    cv2.fillPoly(canvas, [fixed], (255,), lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
     return canvas.astype(np.float32) / 255.0
 
 
@@ -96,20 +96,32 @@ def core_face(frame: FaceFrame) -> NDArray[np.float32]:
     return frame.oval * ramp(frame.inside, -0.01, 0.05) * ramp(frame.down, -0.45, -0.25)
 
 
+def ears(frame: FaceFrame) -> NDArray[np.float32]:
+    """(S,S) 0..1, where an ear is if hair does not cover it."""
+    side, outside = np.abs(frame.across), ramp(frame.inside, 0.02, -0.02)
+    return outside * ramp(side, 1.4, 1.25) * ramp(frame.down, -0.3, -0.1) * ramp(frame.down, 0.75, 0.55)
+
+
+def neck(frame: FaceFrame) -> NDArray[np.float32]:
+    """(S,S) 0..1, where the neck is if clothes do not cover it."""
+    outside = ramp(frame.inside, 0.02, -0.02)
+    return outside * ramp(frame.down, 0.7, 0.95) * ramp(np.abs(frame.across), 0.95, 0.6) * ramp(frame.down, 1.9, 1.2)
+
+
 def priors(frame: FaceFrame) -> dict[str, NDArray[np.float32]]:
     """(S,S) 0..1 unnormalised: how much skin, hair and clothes are to be expected at each pixel of a person."""
     side, down, inside = np.abs(frame.across), frame.down, frame.inside
     within, outside = ramp(inside, -0.02, 0.02), ramp(inside, 0.02, -0.02)
     above = ramp(down, 0.3, -0.2)
     below = ramp(down, 0.85, 1.15)
-    ears = ramp(side, 1.45, 1.2) * ramp(down, -0.3, -0.05) * ramp(down, 0.75, 0.5)
-    neck = below * ramp(side, 1.0, 0.6) * ramp(down, 2.4, 1.2)
+    ear, throat = ears(frame), neck(frame)
     forehead = within * ramp(down, -0.25, -0.55)
     under_chin = ramp(down, 0.8, 1.0) * ramp(side, 0.9, 0.6) * ramp(down, 1.7, 1.3)
     near = ramp(inside, -0.9, -0.3)
 
-    skin = within * (1.0 - 0.45 * forehead) + outside * (0.05 + 0.4 * ears + 0.6 * neck + 0.1 * below)
-    hair = outside * (0.1 + near * (0.5 * above + 0.35 * (1 - above))) * (1 - 0.9 * under_chin)
+    skin = within * (1.0 - 0.45 * forehead) + outside * (0.05 + 0.1 * below) + 0.6 * ear + 0.6 * throat
+    hair = outside * (0.1 + near * (0.5 * above + 0.35 * (1 - above))) * (1 - 0.9 * under_chin) * (1 - 0.4 * ear)
     hair += within * (0.02 + 0.3 * forehead + 0.1 * ramp(inside, 0.06, 0.0) * ramp(down, 0.6, 0.2))
     clothes = 0.01 + outside * (below * (0.3 + 0.5 * ramp(side, 0.5, 1.0)) + ramp(down, 1.3, 1.8))
-    return {"skin": skin, "hair": hair, "clothes": clothes}
+    brows = np.maximum(frame.region(topo.RIGHT_BROW, 0.02), frame.region(topo.LEFT_BROW, 0.02))
+    return {"skin": skin, "hair": hair * (1.0 - 0.97 * brows), "clothes": clothes * (1.0 - 0.9 * brows)}

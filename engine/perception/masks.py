@@ -17,7 +17,7 @@ from . import runtime
 from . import topology as topo
 from .colour import FEATURES, GuidedFilter, apply_coefficients, features, learn_mixture
 from .crop import Window, window_around
-from .geometry import FaceFrame, core_face, fill, priors, ramp, smooth_loop
+from .geometry import FaceFrame, core_face, ears, fill, neck, priors, ramp, smooth_loop
 from .observation import FaceObservation, Masks
 
 CROP_SIDE = 320  # pixels
@@ -31,6 +31,7 @@ UNIFORM = -17.0  # log density of a feature that may be anything
 UNLIKE_SKIN = 1.0  # added to that: other classes learn only from what is no likelier skin (bald heads have no hair)
 SKIN_SPREAD = np.array([7.0, 3.0, 3.5, 3.0])  # what is left of skin when its shading is taken out
 WIDE_SKIN = np.array([2.5, 1.6, 1.6, 2.0])  # times that: highlights, deep shadow, make-up
+SHADOW = 0.55  # Lab of the neck in the chin's shadow over Lab of the face
 SMALLEST_SEED = 0.02  # of the seeds' area; a part that touches less is there by chance
 FACE_DETAILS = (topo.RIGHT_EYE, topo.LEFT_EYE, topo.OUTER_LIPS, topo.RIGHT_BROW, topo.LEFT_BROW)
 
@@ -96,7 +97,9 @@ def _classify(scene: _Scene) -> NDArray[np.float32]:
     evidence = np.clip(scene.person, 0.01, 0.99)
     prior = np.stack([expected["skin"], expected["hair"], expected["clothes"]])
     prior = np.concatenate([prior / prior.sum(axis=0) * evidence, 1.0 - evidence[None]])
-    trust = 1.0 - 0.7 * core_face(scene.frame)  # a beard is not skin-coloured, and yet belongs to the face
+    trust = (
+        1.0 - 0.7 * core_face(scene.frame) - 0.4 * ears(scene.frame)
+    )  # a beard is not skin-coloured, and yet belongs to the face
     skin = _skin_density(scene)
     unary = np.log(prior + 1e-6)
     # At first only skin has a colour: what is not skin-coloured where hair may be teaches the colour of hair.
@@ -129,8 +132,14 @@ def _other_densities(
 ) -> list[NDArray[np.float32]]:
     """(S,S) log densities of hair, clothes and background, each learnt where it is likely."""
     densities = []
+    frame = scene.frame
+    doubtful = {
+        HAIR: (ears(frame) > 0.1) | (frame.down > 0.7),
+        CLOTHES: (neck(frame) > 0.1) & (frame.down < 1.3),
+        BACKGROUND: np.zeros(skin.shape, bool),
+    }
     for index, count in ((HAIR, 3), (CLOTHES, 4), (BACKGROUND, 4)):
-        likely = (chance[index] > 0.6) & (skin < UNIFORM + UNLIKE_SKIN)
+        likely = (chance[index] > 0.6) & (skin < UNIFORM + UNLIKE_SKIN) & ~doubtful[index]
         if likely.sum() < 60:
             densities.append(np.full(scene.person.shape, UNIFORM, np.float32))
             continue
@@ -158,11 +167,24 @@ def _skin_density(scene: _Scene) -> NDArray[np.float32]:
         weight = 1.0 / (1.0 + apart / 3.0) ** 2
     solution[1:, 3] = 0.0  # texture has no shading
     solution[0, 3] = np.average(values[:, 3], weights=weight)
-    rest = scene.features - terms @ solution.astype(np.float32)
+    spread = 1.3 * np.sqrt(np.average((values - design @ solution) ** 2, axis=0, weights=weight))
+    return _around_skin(
+        scene, (terms @ solution).astype(np.float32), np.clip(spread, 0.8 * SKIN_SPREAD, 1.2 * SKIN_SPREAD)
+    )
+
+
+def _around_skin(scene: _Scene, expected: NDArray[np.float32], spread: NDArray) -> NDArray[np.float32]:
+    """(S,S) log density: near the expected colour, further off (highlights, make-up), or in the chin's shadow."""
+    rest = scene.features - expected
     rest[..., 3] = np.maximum(rest[..., 3], 0.0)  # smoother than the cheek is as good
-    narrow = np.log(0.8) + _gaussian(rest, SKIN_SPREAD)
-    wide = np.log(0.2) + _gaussian(rest, SKIN_SPREAD * WIDE_SKIN)
-    return np.maximum(narrow, wide).astype(np.float32)
+    shaded = scene.features - expected * np.array([SHADOW, SHADOW, SHADOW, 1.0], np.float32)
+    shaded[..., 3] = rest[..., 3]
+    dim = 0.002 + 0.3 * neck(scene.frame) * ramp(scene.frame.down, 1.5, 1.25)
+    return np.maximum.reduce([
+        np.log(0.8) + _gaussian(rest, spread),
+        np.log(0.2) + _gaussian(rest, spread * WIDE_SKIN),
+        np.log(dim) + _gaussian(shaded, spread * WIDE_SKIN),
+    ]).astype(np.float32)  # fmt: skip
 
 
 def _gaussian(apart: NDArray, spread: NDArray) -> NDArray[np.float32]:
@@ -189,7 +211,7 @@ def _long_hair(scene: _Scene, hair: NDArray[np.float32]) -> NDArray[np.float32]:
     for side in (-1, 1):
         half = frame.across * side > 0
         beside = half & (frame.inside < -0.01) & (frame.inside > -0.12) & (frame.down > 0.45) & (frame.down < 0.8)
-        found[half] = ramp(np.float32(hair[beside].mean() if beside.any() else 0.0), 0.25, 0.45)
+        found[half] = ramp(np.array([hair[beside].mean() if beside.any() else 0.0]), 0.25, 0.45)
     return found
 
 
@@ -245,12 +267,12 @@ def _to_photo(scene: _Scene, layers: list[NDArray[np.float32]], photo: NDArray[n
     results = []
     for layer in layers:
         coefficients = scene.smooth.coefficients(layer)
-        large = cv2.warpAffine(
+        large: NDArray = cv2.warpAffine(
             coefficients, local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT, borderValue=0,
+            borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0),
         )  # fmt: skip
         full = np.zeros((height, width), np.float32)
-        full[y0:y1, x0:x1] = np.clip(apply_coefficients(large, guide), 0.0, 1.0)
+        full[y0:y1, x0:x1] = np.clip(apply_coefficients(large.astype(np.float32, copy=False), guide), 0.0, 1.0)
         results.append(full)
     return results
 
@@ -262,7 +284,7 @@ def _photo_person(photo: Photo, scene: _Scene) -> NDArray[np.float32]:
     size = (photo.width, photo.height)
     scale = min(1.0, 640 / max(size))
     small = cv2.resize(photo.pixels, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), interpolation=3)
-    whole = cv2.resize(runtime.person_probability(small), size, interpolation=cv2.INTER_LINEAR)
+    whole = cv2.resize(runtime.person_probability(small.astype(np.uint8)), size, interpolation=cv2.INTER_LINEAR)
     border = np.minimum.reduce([np.arange(CROP_SIDE) + 1, CROP_SIDE - np.arange(CROP_SIDE)]) / (0.1 * CROP_SIDE)
     inside = np.clip(np.minimum.outer(border, border), 0.0, 1.0).astype(np.float32)
     near, weight = _to_photo(scene, [scene.person, inside], photo.pixels)
