@@ -82,10 +82,19 @@ class EngineJob:
         while wait and not self.step():
             time.sleep(0.01)
 
-    def run(self, interval: float = 0.02) -> None:
-        """Step to the end, for scripts and background mode. An interrupt (Ctrl+C) cancels the job and goes on."""
+    def run(self, interval: float = 0.02, on_stage: Callable[[str, float], object] | None = None) -> None:
+        """Step to the end, for scripts and background mode. An interrupt (Ctrl+C) cancels the job and goes on.
+
+        Args:
+            interval: seconds between two steps.
+            on_stage: called with every new stage and the fraction done.
+        """
+        shown = ""
         try:
             while not self.step():
+                if on_stage is not None and self.stage != shown:
+                    shown = self.stage
+                    on_stage(shown, self.fraction)
                 time.sleep(interval)
         except BaseException:
             self.cancel(wait=True)

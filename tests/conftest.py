@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.extension_package import load_extension
+
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def load_extension(name: str = "likeness") -> None:
-    """Make `import likeness.operators` work from a clone, whatever the clone's folder is called."""
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-
-
 load_extension()
 
 

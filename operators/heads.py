@@ -1,0 +1,205 @@
+"""Operators on heads that were built: neutral face, key viewer, the photo's expression and camera, result folder."""
+# pyright: reportInvalidTypeForm=false
+# (Blender reads property declarations from annotations.)
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, IntProperty
+
+NAME_KEY = "likeness_name"
+EXPRESSION_KEY = "likeness_expression"
+PROVENANCE_KEY = "likeness_provenance"
+FOLDER_KEY = "likeness_folder"
+
+
+def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The head mesh that the active object is, carries or looks at; None if it is no part of a reconstruction."""
+    item = context.active_object
+    while item is not None:
+        for candidate in (item, *item.children):
+            if candidate.type == "MESH" and NAME_KEY in candidate:
+                return candidate
+        item = item.parent
+    return None
+
+
+def head_keys(head: bpy.types.Object) -> bpy.types.Key | None:
+    """The head's shape keys."""
+    return head.data.shape_keys if isinstance(head.data, bpy.types.Mesh) else None
+
+
+def expression_names(head: bpy.types.Object) -> list[str]:
+    """Names of the expression keys, in model order: the keys after Basis, as many as the expression has weights."""
+    keys = head_keys(head)
+    return [block.name for block in keys.key_blocks[1 : 1 + len(head[EXPRESSION_KEY])]] if keys else []
+
+
+def shown_key(head: bpy.types.Object) -> str:
+    """The expression key with the largest value; empty where all are at 0."""
+    keys = head_keys(head)
+    if keys is None:
+        return ""
+    name = max(expression_names(head), key=lambda name: keys.key_blocks[name].value, default="")
+    return name if name and keys.key_blocks[name].value > 0 else ""
+
+
+def head_camera(head: bpy.types.Object) -> bpy.types.Object | None:
+    """The camera of the head's photo."""
+    family = (*head.children, *(head.parent.children if head.parent else ()))
+    return next((item for item in family if item.type == "CAMERA"), None)
+
+
+def head_rig(head: bpy.types.Object) -> bpy.types.Object | None:
+    """The head's armature."""
+    return head.parent if head.parent is not None and head.parent.type == "ARMATURE" else None
+
+
+def licences(head: bpy.types.Object) -> list[str]:
+    """What the head was made from, one line each."""
+    try:
+        provenance: Any = json.loads(str(head.get(PROVENANCE_KEY) or "{}"))
+    except ValueError:
+        return []
+    if not isinstance(provenance, dict):
+        return []
+    return [f"{name}: {value}" for name, value in provenance.items() if isinstance(value, (str, int, float))]
+
+
+class HeadOperator(bpy.types.Operator):
+    """Base of operators that need a reconstructed head."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a head."""
+        if active_head(context) is None:
+            cls.poll_message_set("Select a reconstructed head")
+            return False
+        return True
+
+
+class LIKENESS_OT_neutral(HeadOperator):
+    """Set all shape keys to 0 and the bones to rest: this person's neutral face"""
+
+    bl_idname = "likeness.neutral"
+    bl_label = "Neutral"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Reset keys and pose."""
+        head = active_head(context)
+        assert head is not None
+        keys, rig = head_keys(head), head_rig(head)
+        for block in keys.key_blocks[1:] if keys else ():
+            block.value = 0.0
+        for bone in rig.pose.bones if rig and rig.pose else ():
+            bone.matrix_basis.identity()
+        return {"FINISHED"}
+
+
+class LIKENESS_OT_photo_expression(HeadOperator):
+    """Set the expression keys to the photo's expression"""
+
+    bl_idname = "likeness.photo_expression"
+    bl_label = "Photo's Expression"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set the keys."""
+        head = active_head(context)
+        assert head is not None
+        from .build.keys import set_expression
+
+        keys = head_keys(head)
+        if keys is not None:
+            set_expression(keys, dict(zip(expression_names(head), head[EXPRESSION_KEY], strict=False)))
+        return {"FINISHED"}
+
+
+def _key_items(operator: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+    """The active head's expressions. Blender does not keep the strings, so we do."""
+    head = active_head(context) if context else None
+    names = expression_names(head) if head else []
+    _key_items.kept = [(name, name, "") for name in names]
+    return _key_items.kept
+
+
+class LIKENESS_OT_view_key(HeadOperator):
+    """Show one expression key alone, or step to the next or previous one"""
+
+    bl_idname = "likeness.view_key"
+    bl_label = "View Key"
+    bl_options = {"REGISTER", "UNDO"}
+
+    key: EnumProperty(name="Key", description="Expression to show", items=_key_items, options={"SKIP_SAVE"})
+    step: IntProperty(
+        name="Step",
+        description="Go this many keys on from the one shown, instead of to a named one",
+        default=0,
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    value: FloatProperty(name="Value", description="How strong", default=1.0, min=0.0, max=1.0, subtype="FACTOR")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Set one expression key, the others to 0. Identity keys stay."""
+        from .build.keys import set_expression
+
+        head = active_head(context)
+        assert head is not None
+        names, keys = expression_names(head), head_keys(head)
+        if keys is None or not names:
+            return {"CANCELLED"}
+        name = self.key
+        if self.step:
+            shown = shown_key(head)
+            start = names.index(shown) if shown else (-1 if self.step > 0 else 0)
+            name = names[(start + self.step) % len(names)]
+        set_expression(keys, dict.fromkeys(names, 0.0) | {name: self.value})
+        head.active_shape_key_index = keys.key_blocks.find(name)
+        return {"FINISHED"}
+
+
+class LIKENESS_OT_select_camera(HeadOperator):
+    """Look through the photo's camera"""
+
+    bl_idname = "likeness.select_camera"
+    bl_label = "Photo Camera"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Make the head's camera the scene's, and look through it where there is a viewport."""
+        head = active_head(context)
+        assert head is not None
+        camera = head_camera(head)
+        if camera is None:
+            self.report({"ERROR"}, f"“{head.name}” was built without a camera")
+            return {"CANCELLED"}
+        scene: Any = context.scene
+        scene.camera = camera
+        region = getattr(context.space_data, "region_3d", None)
+        if region is not None:
+            region.view_perspective = "CAMERA"
+        return {"FINISHED"}
+
+
+class LIKENESS_OT_open_folder(HeadOperator):
+    """Open the folder with the result's files: maps, preview, report"""
+
+    bl_idname = "likeness.open_folder"
+    bl_label = "Open Result Folder"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Open the system's file browser."""
+        head = active_head(context)
+        assert head is not None
+        folder = Path(str(head.get(FOLDER_KEY) or "missing"))
+        if not folder.is_dir():
+            self.report({"ERROR"}, "The result's folder is no longer there; the head has all it needs")
+            return {"CANCELLED"}
+        bpy.ops.wm.path_open(filepath=str(folder))
+        return {"FINISHED"}

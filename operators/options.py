@@ -1,0 +1,121 @@
+"""The user's choices, declared once for the operator and the sidebar, and their translation for engine and builder."""
+# pyright: reportInvalidTypeForm=false
+# (Blender reads property declarations from annotations.)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty
+
+from ..engine.options import ReconstructOptions
+from .addon import EngineSettings
+
+if TYPE_CHECKING:
+    from .build import BuildOptions
+
+TEXTURE_SIZES = (
+    ("512", "512", "512 x 512 pixels, for a quick look"),
+    ("1024", "1K", "1024 x 1024 pixels"),
+    ("2048", "2K", "2048 x 2048 pixels"),
+    ("4096", "4K", "4096 x 4096 pixels, for photos with a large, sharp face"),
+)
+QUALITIES = (
+    ("DRAFT", "Draft", "Fast, less detailed"),
+    ("STANDARD", "Standard", "Good for most photos"),
+    ("BEST", "Best", "Slower, closer to the photo"),
+)
+
+
+class ReconstructChoices:
+    """Properties shared by the operator and the scene's settings."""
+
+    quality: EnumProperty(name="Quality", description="Trade time for fidelity", items=QUALITIES, default="STANDARD")
+    texture_size: EnumProperty(
+        name="Texture", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
+    )
+    face: IntProperty(
+        name="Face",
+        description="Which face of the photo: 0 takes the largest by itself, 1 is the largest, 2 the next, and so on",
+        default=0,
+        min=0,
+        soft_max=10,
+    )
+    identity_keys: IntProperty(
+        name="Identity Keys",
+        description="How many shape keys that change who it is are added after the expressions",
+        default=20,
+        min=0,
+        max=150,
+        soft_max=50,
+    )
+    keep_expression: BoolProperty(
+        name="Keep Expression",
+        description="Start with the photo's expression; otherwise the face is neutral",
+        default=False,
+    )
+    rig: BoolProperty(
+        name="Armature", description="Add bones for neck, head, jaw and eyes, and bind the head to them", default=True
+    )
+    camera: BoolProperty(
+        name="Camera", description="Add a camera that matches the photo, with the photo behind the head", default=True
+    )
+    match_render: BoolProperty(
+        name="Render as Photo",
+        description="Make that camera the scene's, and give renders the photo's size",
+        default=False,
+    )
+    world_light: BoolProperty(
+        name="World Light", description="Light the scene as the photo was lit, with a new world", default=False
+    )
+    pack_images: BoolProperty(
+        name="Pack Images",
+        description="Store the textures in the .blend file; otherwise beside it, in a folder named textures",
+        default=True,
+    )
+
+
+CHOICES = tuple(ReconstructChoices.__annotations__)
+BUILD_CHOICES = ("keep_expression", "rig", "camera", "match_render", "world_light", "pack_images")
+
+
+def scene_settings(context: bpy.types.Context) -> Any:
+    """The sidebar's settings of the context's scene."""
+    scene: Any = context.scene
+    return scene.likeness
+
+
+def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions:
+    """What the engine is told."""
+    return ReconstructOptions(
+        texture_size=int(choices.texture_size),
+        device=settings.device,
+        quality=choices.quality.lower(),
+        face_index=choices.face - 1 if choices.face else None,
+        identity_keys=choices.identity_keys,
+        model_folder=settings.model_folder,
+    )
+
+
+def build_options(choices: Any, photo: Path) -> BuildOptions:
+    """What the builder is told."""
+    from .build import BuildOptions
+
+    return BuildOptions(
+        identity_keys=choices.identity_keys,
+        keep_expression=choices.keep_expression,
+        rig=choices.rig,
+        camera=choices.camera,
+        photo=photo,
+        match_render=choices.match_render,
+        world_light=choices.world_light,
+        image_folder=None if choices.pack_images else image_folder(),
+    )
+
+
+def image_folder() -> Path | None:
+    """The folder beside the .blend that keeps textures as files; None while the .blend has not been saved."""
+    blend = bpy.data.filepath
+    return Path(blend).parent / "textures" if blend else None

@@ -1,0 +1,81 @@
+"""What lives as long as Blender runs: the warm engine, the job of the moment, and what came of the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..engine.errors import EngineError, WorkerError
+from .addon import launch
+from .client import EngineProcess, Launch
+from .job import EngineJob
+
+Job = TypeVar("Job", bound=EngineJob)
+
+
+class Session:
+    """One engine process and at most one job.
+
+    Attributes:
+        make_launch: how to start the engine, asked before every job, so that changed preferences count.
+        job: the job that runs, or ran last.
+        error: why the last job failed; None after a good one.
+        engine_report: what "Check Engine" found, or None.
+    """
+
+    def __init__(self, make_launch: Callable[[], Launch] = launch) -> None:
+        self.make_launch = make_launch
+        self.process: EngineProcess | None = None
+        self.job: EngineJob | None = None
+        self.error: EngineError | None = None
+        self.engine_report: dict[str, Any] | None = None
+
+    @property
+    def running(self) -> EngineJob | None:
+        """The job that runs now."""
+        return self.job if self.job is not None and not self.job.finished else None
+
+    def start(self, make: Callable[[EngineProcess], Job]) -> Job:
+        """Start a job.
+
+        Args:
+            make: gives the job on an engine process.
+        Raises:
+            WorkerError: another one runs, or the engine cannot be started.
+        """
+        if self.running is not None:
+            raise WorkerError(
+                f"The engine is busy with “{self.running.title}”.", "Wait until it is done, or cancel it."
+            )
+        self.error = None
+        try:
+            job = make(self._engine())
+        except EngineError as error:
+            self.error = error
+            raise
+        self.job = job
+        return job
+
+    def cancel(self) -> None:
+        """End the running job, if there is one, before this returns."""
+        if self.running is not None:
+            self.running.cancel(wait=True)
+
+    def close(self) -> None:
+        """End the job and the engine."""
+        self.cancel()
+        if self.process is not None:
+            self.process.close()
+        self.process = None
+        self.job = None
+
+    def _engine(self) -> EngineProcess:
+        wanted = self.make_launch()
+        if self.process is None or self.process.launch != wanted:
+            if self.process is not None:
+                self.process.close()
+            self.process = EngineProcess(wanted)
+        return self.process
+
+
+SESSION = Session()

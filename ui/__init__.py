@@ -1,0 +1,1 @@
+"""Panels, preferences, settings, and the registration of everything Blender sees."""

@@ -1,0 +1,177 @@
+"""The sidebar's tab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..engine.models.registry import MODELS
+from ..operators import heads, utility
+from ..operators.addon import PACKAGE, absolute, engine_settings
+from ..operators.options import scene_settings
+from ..operators.reconstruct import LIKENESS_OT_reconstruct
+from ..operators.session import SESSION
+from .preferences import draw_error
+from .text import wrapped
+from .thumbnail import icon_of
+
+
+class SidebarPanel:
+    """Place of all panels."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Likeness"
+
+
+class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
+    """The photo, the button, the progress"""
+
+    bl_label = "Reconstruct"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Photo, then button or progress bar, then the last error."""
+        layout: Any = self.layout
+        settings = scene_settings(context)
+        running = SESSION.running
+        column = layout.column()
+        column.enabled = running is None
+        icon = icon_of(absolute(settings.photo)) if settings.photo else 0
+        if icon:
+            column.template_icon(icon, scale=8.0)
+        row = column.row(align=True)
+        row.prop(settings, "photo", text="")
+        row.operator(utility.LIKENESS_OT_pick_photo.bl_idname, text="", icon="FILE_FOLDER")
+        if running is None:
+            self.draw_button(layout, settings)
+        else:
+            self.draw_progress(layout, running)
+        if SESSION.error is not None:
+            draw_error(layout, context, SESSION.error)
+
+    def draw_button(self, layout: Any, settings: Any) -> None:
+        """The big button."""
+        row = layout.row()
+        row.scale_y = 1.6
+        row.enabled = bool(settings.photo)
+        row.operator(LIKENESS_OT_reconstruct.bl_idname, icon="USER")
+        if not settings.photo:
+            layout.label(text="Pick a photo, or drop one here", icon="INFO")
+
+    def draw_progress(self, layout: Any, job: Any) -> None:
+        """Stage, fraction, and the way out."""
+        layout.progress(factor=job.fraction, text=job.stage)
+        row = layout.row()
+        row.scale_y = 1.2
+        row.operator(utility.LIKENESS_OT_cancel.bl_idname, text="Cancel (Esc)", icon="CANCEL")
+
+
+class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
+    """Choices for the next reconstruction"""
+
+    bl_label = "Options"
+    bl_parent_id = "LIKENESS_PT_reconstruct"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Two groups: what the engine does, what is built."""
+        layout: Any = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = SESSION.running is None
+        settings = scene_settings(context)
+        column = layout.column()
+        for name in ("quality", "texture_size", "face"):
+            column.prop(settings, name)
+        column.separator()
+        column.prop(settings, "identity_keys")
+        column = layout.column(heading="Add")
+        column.prop(settings, "rig")
+        column.prop(settings, "camera")
+        row = column.row()
+        row.enabled = settings.camera
+        row.prop(settings, "match_render")
+        column.prop(settings, "world_light")
+        column = layout.column(heading="Also")
+        column.prop(settings, "keep_expression")
+        column.prop(settings, "pack_images")
+
+
+class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
+    """The selected head: expressions, camera, provenance"""
+
+    bl_label = "Head"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with a reconstructed head."""
+        return heads.active_head(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Buttons for the head, then what it was made from."""
+        layout: Any = self.layout
+        head = heads.active_head(context)
+        assert head is not None
+        layout.label(text=head.name, icon="OUTLINER_OB_MESH")
+        row = layout.row(align=True)
+        row.operator(heads.LIKENESS_OT_neutral.bl_idname)
+        row.operator(heads.LIKENESS_OT_photo_expression.bl_idname)
+        self.draw_viewer(layout, head)
+        row = layout.row(align=True)
+        row.operator(heads.LIKENESS_OT_select_camera.bl_idname, icon="CAMERA_DATA")
+        row.operator(heads.LIKENESS_OT_open_folder.bl_idname, text="Files", icon="FILE_FOLDER")
+
+    def draw_viewer(self, layout: Any, head: bpy.types.Object) -> None:
+        """Step through the expression keys; the slider is the key shown."""
+        view_key = heads.LIKENESS_OT_view_key.bl_idname
+        shown = heads.shown_key(head)
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.operator(view_key, text="", icon="TRIA_LEFT").step = -1
+        row.operator_menu_enum(view_key, "key", text=shown or "View Key")
+        row.operator(view_key, text="", icon="TRIA_RIGHT").step = 1
+        keys = heads.head_keys(head)
+        if shown and keys is not None:
+            column.prop(keys.key_blocks[shown], "value", text="Value", slider=True)
+
+
+class LIKENESS_PT_provenance(SidebarPanel, bpy.types.Panel):
+    """What the head was made from, and under which licences"""
+
+    bl_label = "Provenance"
+    bl_parent_id = "LIKENESS_PT_head"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Wrapped lines."""
+        layout: Any = self.layout
+        head = heads.active_head(context)
+        column = layout.column(align=True)
+        for line in heads.licences(head) if head else ():
+            for part in wrapped(context, line):
+                column.label(text=part)
+
+
+class LIKENESS_PT_models(SidebarPanel, bpy.types.Panel):
+    """Model files: which are there, and where the others come from"""
+
+    bl_label = "Models"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """One block a model, then the way to the preferences."""
+        layout: Any = self.layout
+        folder = engine_settings().model_folder
+        for model in MODELS:
+            found = model.find(folder)
+            column = layout.column(align=True)
+            row = column.row()
+            row.label(text=model.title, icon="CHECKMARK" if found else "RADIOBUT_OFF")
+            row.label(text=model.licence)
+            for line in wrapped(context, model.purpose if found else f"{model.purpose}. Optional, not found"):
+                column.label(text=line, icon="BLANK1")
+            if found is None and model.source:
+                row = column.row()
+                row.operator("wm.url_open", text="Get It", icon="URL").url = model.source
+        layout.operator("preferences.addon_show", text="Engine and Folders", icon="PREFERENCES").module = PACKAGE

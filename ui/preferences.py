@@ -1,0 +1,86 @@
+"""The add-on's preferences."""
+# pyright: reportInvalidTypeForm=false
+# (Blender reads property declarations from annotations.)
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..operators.addon import PACKAGE
+from ..operators.session import SESSION
+from ..operators.utility import LIKENESS_OT_check_engine
+from .text import wrapped
+
+DEVICES = (
+    ("AUTO", "Automatic", "A CUDA or Apple graphics card where there is one, else the CPU"),
+    ("CPU", "CPU", "The processor: works everywhere"),
+    ("CUDA", "CUDA", "An NVIDIA graphics card"),
+    ("MPS", "MPS", "An Apple graphics card"),
+)
+
+
+class LIKENESS_AP_preferences(bpy.types.AddonPreferences):
+    """Where the engine runs and where its files are."""
+
+    bl_idname = PACKAGE
+
+    interpreter: StringProperty(
+        name="Engine Interpreter",
+        description="Python 3.11 or newer with torch and mediapipe; empty for Blender's own with the bundled packages",
+        subtype="FILE_PATH",
+    )
+    device: EnumProperty(name="Device", description="Where the engine computes", items=DEVICES, default="AUTO")
+    model_folder: StringProperty(
+        name="Model Folder", description="Your own model files; empty for the add-on's folder", subtype="DIR_PATH"
+    )
+    cache_folder: StringProperty(
+        name="Cache Folder", description="Results and logs; empty for the add-on's folder", subtype="DIR_PATH"
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The preferences' page."""
+        layout: Any = self.layout
+        layout.use_property_split = True
+        for name in ("interpreter", "device", "model_folder", "cache_folder"):
+            layout.prop(self, name)
+        layout.separator()
+        draw_engine(layout, context)
+
+
+def draw_engine(layout: Any, context: bpy.types.Context) -> None:
+    """The Check Engine button with what it found."""
+    running = SESSION.running
+    if running is not None:
+        layout.progress(factor=running.fraction, text=f"{running.title}: {running.stage}")
+    else:
+        layout.operator(LIKENESS_OT_check_engine.bl_idname, icon="CHECKMARK")
+    if SESSION.error is not None:
+        draw_error(layout, context, SESSION.error)
+    elif SESSION.engine_report is not None:
+        draw_report(layout, SESSION.engine_report)
+
+
+def draw_report(layout: Any, report: dict[str, Any]) -> None:
+    """Versions and devices, a line each."""
+    lines = [*report.get("versions", {}).items()]
+    chosen = report.get("device", "")
+    for device, name in report.get("devices", {}).items():
+        lines.append((device.upper(), f"{name} (used)" if device == chosen else name))
+    box = layout.box().column(align=True)
+    for name, value in lines:
+        row = box.split(factor=0.4)
+        row.alignment = "RIGHT"
+        row.label(text=name)
+        row.label(text=str(value), icon="ERROR" if value == "missing" else "NONE")
+
+
+def draw_error(layout: Any, context: bpy.types.Context, error: Any) -> None:
+    """What went wrong, and the cure, wrapped to the region's width."""
+    box = layout.box().column(align=True)
+    for index, line in enumerate(wrapped(context, error.message)):
+        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+    for line in wrapped(context, error.cure):
+        box.label(text=line, icon="BLANK1")

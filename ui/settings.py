@@ -1,0 +1,16 @@
+"""What the sidebar remembers with the scene."""
+# pyright: reportInvalidTypeForm=false
+# (Blender reads property declarations from annotations.)
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import StringProperty
+
+from ..operators.options import ReconstructChoices
+
+
+class LIKENESS_PG_settings(ReconstructChoices, bpy.types.PropertyGroup):
+    """The photo and the choices for the next reconstruction."""
+
+    photo: StringProperty(name="Photo", description="Picture of one person's face")

@@ -1,0 +1,34 @@
+"""A small picture of the chosen photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy.utils.previews
+
+_previews: Any = None
+
+
+def icon_of(photo: Path) -> int:
+    """Blender's icon number for a picture; 0 where there is none. A changed file gets a new picture."""
+    global _previews
+    try:
+        changed = photo.stat().st_mtime_ns
+    except OSError:
+        return 0
+    if _previews is None:
+        _previews = bpy.utils.previews.new()
+    key = f"{photo}|{changed}"
+    if key not in _previews:
+        _previews.clear()
+        _previews.load(key, str(photo), "IMAGE")
+    return _previews[key].icon_id
+
+
+def forget() -> None:
+    """Free the picture."""
+    global _previews
+    if _previews is not None:
+        bpy.utils.previews.remove(_previews)
+        _previews = None
