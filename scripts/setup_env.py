@@ -115,13 +115,14 @@ def create(environment: Environment) -> None:
     except subprocess.CalledProcessError as error:
         shutil.rmtree(environment.path, ignore_errors=True)
         raise SetupError(
-            "Python could not create a virtual environment.\nOn Debian and Ubuntu: sudo apt-get install -y python3.11-venv"
+            "Python could not create a virtual environment.\n"
+            "On Debian and Ubuntu: sudo apt-get install -y python3.11-venv"
         ) from error
 
 
 def install(environment: Environment, arguments: list[str]) -> None:
     """Run pip in the environment. Wheels only: nothing is compiled on the user's machine."""
-    pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(environment.python), "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
     if subprocess.run([*pip, "--no-compile", "--only-binary", ":all:", *arguments], cwd=ROOT).returncode:
         raise SetupError(
             "pip could not install the pinned packages; what it says above tells why.\n"
