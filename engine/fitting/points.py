@@ -75,6 +75,29 @@ class PointModel:
             self.groups | {name: slice(start, start + len(basis))},
         )
 
+    def part(self, names: tuple[str, ...], values: NDArray) -> tuple[PointModel, NDArray[np.intp]]:
+        """The same points moved by the named groups only; the others stay at `values` (P,).
+
+        Returns:
+            The smaller model, and which of this model's coefficients it has, in order.
+        """
+        groups, kept, start = {}, [np.zeros(0, np.intp)], 0
+        for name in names:
+            where = self.groups[name]
+            kept.append(np.arange(where.start, where.stop))
+            groups[name] = slice(start, start + len(kept[-1]))
+            start += len(kept[-1])
+        index = np.concatenate(kept)
+        rest = np.array(values, np.float64)
+        rest[index] = 0.0
+        prior = Coefficients(
+            self.prior.mean[index],
+            self.prior.precision[np.ix_(index, index)],
+            self.prior.lower[index],
+            self.prior.upper[index],
+        )
+        return PointModel(self.positions(rest), self.basis[index], prior, groups), index
+
     def shifted(self, offset: NDArray) -> PointModel:
         """The same points with `offset` (N,3) metres added to the mean."""
         return replace(self, mean=self.mean + offset)

@@ -19,7 +19,7 @@ from .points import Coefficients, PointModel, embed, identity_points
 from .pose import guess_focal, similarity, yaw_pitch_roll
 from .priors import expression_prior
 from .result import HeadFit
-from .solver import Evidence, Solution, State, solve
+from .solver import Evidence, Solution, State, solve_part
 
 Array = NDArray[np.float64]
 FOCAL_DEVIATION = 0.0  # logarithm; landmarks hold too little perspective to solve for it
@@ -126,7 +126,7 @@ def run_stages(problem: Problem, iterations: int, progress: Progress) -> Solutio
     solution = None
     for groups, limit in stages:
         points = biased_points(problem, state)
-        solution = solve(points, problem.evidence, state, groups, limit, check=progress.check)
+        solution = solve_part(points, problem.evidence, state, groups, limit, check=progress.check)
         state = solution.state
     assert solution is not None
     return solution

@@ -176,38 +176,31 @@ def solve(
     model: PointModel,
     evidence: Evidence,
     state: State,
-    groups: tuple[str, ...],
     iterations: int = 20,
     tolerance: float = 1e-5,
     check: Callable[[], None] = lambda: None,
 ) -> Solution:
-    """Minimise the objective over the camera and the named groups of coefficients; the rest keep their values.
+    """Minimise the objective over the camera and all coefficients of the model.
 
     Args:
         model, evidence, state: the problem and where to start.
-        groups: which groups of `model` may move.
         iterations: at most so many steps.
         tolerance: stop when a step lowers the cost by less than this fraction.
         check: called before each step; may raise to cancel.
     """
-    moving = np.zeros(CAMERA_PARAMETERS + len(model.basis), dtype=bool)
-    moving[:CAMERA_PARAMETERS] = True
+    state = replace(state, values=np.clip(state.values, model.prior.lower, model.prior.upper))
+    moving = np.ones(CAMERA_PARAMETERS + len(model.basis), dtype=bool)
     moving[6] = evidence.focal_deviation > 0
-    for name in groups:
-        where = model.groups[name]
-        moving[CAMERA_PARAMETERS + where.start : CAMERA_PARAMETERS + where.stop] = True
-    values = np.clip(state.values, model.prior.lower, model.prior.upper)
-    state, damping = replace(state, values=values), 1e-4
+    damping = 1e-4
     normal, gradient, cost, weights = normal_equations(model, evidence, state)
     for _ in range(iterations):
         check()
-        lower = np.full(len(moving), -np.inf)
-        upper = np.full(len(moving), np.inf)
-        lower[CAMERA_PARAMETERS:] = model.prior.lower - state.values
-        upper[CAMERA_PARAMETERS:] = model.prior.upper - state.values
+        room = np.full((2, len(moving)), np.inf)
+        room[0, CAMERA_PARAMETERS:] = state.values - model.prior.lower
+        room[1, CAMERA_PARAMETERS:] = model.prior.upper - state.values
         damped = normal + np.diag(damping * np.diag(normal) + 1e-12)
         step = np.zeros(len(moving))
-        step[moving] = bounded_step(damped[np.ix_(moving, moving)], gradient[moving], lower[moving], upper[moving])
+        step[moving] = bounded_step(damped[np.ix_(moving, moving)], gradient[moving], -room[0, moving], room[1, moving])
         candidate = moved(state, step)
         if objective(model, evidence, candidate)[0] >= cost:
             damping *= 10.0
@@ -219,3 +212,20 @@ def solve(
         if before - cost < tolerance * abs(before):
             break
     return Solution(state, cost, weights, normal)
+
+
+def solve_part(
+    model: PointModel,
+    evidence: Evidence,
+    state: State,
+    groups: tuple[str, ...],
+    iterations: int = 20,
+    tolerance: float = 1e-5,
+    check: Callable[[], None] = lambda: None,
+) -> Solution:
+    """As `solve`, over the camera and the named groups of coefficients; the others keep their values."""
+    part, index = model.part(groups, state.values)
+    solution = solve(part, evidence, replace(state, values=state.values[index]), iterations, tolerance, check)
+    values = state.values.copy()
+    values[index] = solution.state.values
+    return replace(solution, state=replace(solution.state, values=values))

@@ -16,7 +16,7 @@ from engine.fitting.solver import (
     moved,
     predict,
     rotation_matrix,
-    solve,
+    solve_part,
 )
 from engine.progress import JobCancelled
 
@@ -88,7 +88,7 @@ def test_exact_landmarks_give_the_exact_head(head, points):
     truth = np.concatenate([rng.standard_normal(20), rng.uniform(0, 1, 10) * (rng.random(10) < 0.5)])
     camera = toy_camera(TURN)
     observed = observe(camera, points.positions(truth))
-    solution = solve(points, evidence_for(observed), start(points), ("identity", "expression"), 60, 1e-12)
+    solution = solve_part(points, evidence_for(observed), start(points), ("identity", "expression"), 60, 1e-12)
     values = solution.state.values
     found, true = (head.shape(v[:20], v[20:]) for v in (values, truth))
     rotation, translation = rigid(found, true)
@@ -107,21 +107,21 @@ def test_the_focal_length_is_recovered_when_it_may_move(points):
     observed = observe(toy_camera(np.eye(3), distance=0.6, focal=900.0), points.positions(truth))
     rigid_model = PointModel(points.mean, points.basis, Coefficients.normal(np.full(30, 1e-3)), points.groups)
     evidence = evidence_for(observed, 1200.0, focal_deviation=0.5)
-    solution = solve(rigid_model, evidence, start(rigid_model, focal=1200.0), (), 60, 1e-12)
+    solution = solve_part(rigid_model, evidence, start(rigid_model, focal=1200.0), (), 60, 1e-12)
     assert solution.state.focal == pytest.approx(900, rel=0.02)
 
 
 def test_an_outlier_is_distrusted(points):
     observed = observe(toy_camera(TURN), points.positions(np.zeros(len(points.basis))))
     observed[7, :2] += 60.0
-    solution = solve(points, evidence_for(observed), start(points), ("identity",))
+    solution = solve_part(points, evidence_for(observed), start(points), ("identity",))
     assert solution.weights[7] < 0.01 * np.median(solution.weights)
     assert np.abs(solution.state.values).max() < 0.5
 
 
 def test_groups_that_are_not_named_stay(points):
     observed = observe(toy_camera(TURN), points.positions(np.full(len(points.basis), 0.5)))
-    solution = solve(points, evidence_for(observed), start(points), ("expression",))
+    solution = solve_part(points, evidence_for(observed), start(points), ("expression",))
     assert (solution.state.values[:20] == 0).all()
     assert (solution.state.values[20:] != 0).any()
 
@@ -131,7 +131,7 @@ def test_cancel_stops_the_solver(points):
         raise JobCancelled
 
     with pytest.raises(JobCancelled):
-        solve(points, evidence_for(np.zeros((478, 3))), start(points), ("identity",), check=cancel)
+        solve_part(points, evidence_for(np.zeros((478, 3))), start(points), ("identity",), check=cancel)
 
 
 def test_similarity_and_rigid_invert_known_motions():
