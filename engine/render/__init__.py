@@ -1,0 +1,1 @@
+"""Rasterising, lighting and shading. Importing the package itself imports neither torch nor anything heavy."""

@@ -1,0 +1,66 @@
+"""Reading textures without aliasing: bilinear within a mip level, linear between levels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, pad
+
+MAX_LEVEL = 5
+
+
+def sample_bilinear(texture: Tensor, uv: Tensor) -> Tensor:
+    """Texture (H,W,C) at uv (...,2) (origin lower left; row 0 is v = 1): (...,C). Edges are held. Differentiable."""
+    grid = torch.stack([uv[..., 0] * 2 - 1, 1 - uv[..., 1] * 2], -1).reshape(1, 1, -1, 2)
+    found = grid_sample(
+        texture.permute(2, 0, 1)[None], grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return found[0, :, 0].T.reshape(*uv.shape[:-1], texture.shape[-1])
+
+
+class MipTexture:
+    """A texture and its halvings.
+
+    Args:
+        texture: (H,W,C) float, linear values.
+    """
+
+    def __init__(self, texture: Tensor) -> None:
+        self.levels = [texture]
+
+    def level(self, index: int) -> Tensor:
+        """(H/2^index, W/2^index, C); made when first asked for."""
+        while len(self.levels) <= index and min(self.levels[-1].shape[:2]) > 1:
+            planes = self.levels[-1].permute(2, 0, 1)[None]
+            planes = pad(planes, (0, planes.shape[3] % 2, 0, planes.shape[2] % 2), mode="replicate")
+            self.levels.append(avg_pool2d(planes, 2)[0].permute(1, 2, 0))
+        return self.levels[min(index, len(self.levels) - 1)]
+
+    def sample(self, uv: Tensor, detail: Tensor) -> Tensor:
+        """Colours (N,C) at uv (N,2), where detail (N,) is log2 of texels per sample along one side."""
+        detail = detail.clamp(0, MAX_LEVEL)
+        values = uv.new_zeros((len(uv), self.levels[0].shape[-1]))
+        if not len(uv):
+            return values
+        for index in range(int(detail.max().ceil()) + 1):
+            weight = (1 - (detail - index).abs()).clamp_min(0)
+            used = weight.nonzero().squeeze(-1)
+            if len(used):
+                values = values.index_add(0, used, sample_bilinear(self.level(index), uv[used]) * weight[used, None])
+        return values
+
+
+def face_detail(triangles: Tensor, uv: Tensor, uv_faces: Tensor, texture_size: tuple[int, int]) -> Tensor:
+    """(F,) log2 of texels per screen pixel along one side, for each face.
+
+    Args:
+        triangles: (F,3,3) screen space. uv: (T,2). uv_faces: (F,3). texture_size: (height, width) texels.
+    """
+    on_screen = _doubled_area(triangles[..., :2])
+    on_texture = _doubled_area(uv[uv_faces.long()]) * (texture_size[0] * texture_size[1])
+    return 0.5 * torch.log2((on_texture / on_screen.clamp_min(1e-6)).clamp_min(1e-6))
+
+
+def _doubled_area(corners: Tensor) -> Tensor:
+    edge_1, edge_2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return (edge_1[:, 0] * edge_2[:, 1] - edge_1[:, 1] * edge_2[:, 0]).abs()
