@@ -18,6 +18,7 @@ from . import topology as topo
 from .colour import FEATURES, GuidedFilter, apply_coefficients, features, learn_mixture
 from .crop import Window, window_around
 from .geometry import FaceFrame, core_face, ears, fill, neck, priors, ramp, smooth_loop
+from .glasses import glasses_frames, without_glare
 from .observation import FaceObservation, Masks
 
 CROP_SIDE = 320  # pixels
@@ -61,12 +62,13 @@ def make_masks(photo: Photo, face: FaceObservation) -> Masks:
     scene = _prepare(photo, face)
     classes = _classify(scene)
     person = _photo_person(photo, scene)
-    skin = classes[SKIN] * _unspoilt(scene)
+    frames = glasses_frames(scene.features[..., 0], scene.frame)
+    skin = classes[SKIN] * without_glare(scene.features[..., 0], scene.frame) * (1.0 - frames)
     skin, hair = _to_photo(scene, [skin, classes[HAIR]], photo.pixels)
     eyes = sum_of_loops(face.landmarks, (topo.RIGHT_EYE, topo.LEFT_EYE), photo)
     inner_mouth = sum_of_loops(face.landmarks, (topo.INNER_LIPS,), photo)
     open_skin = skin * (1.0 - eyes) * (1.0 - inner_mouth) * person
-    return Masks(person, open_skin, hair * person * (1.0 - open_skin), eyes, inner_mouth)
+    return Masks(person, open_skin, hair * person * (1.0 - open_skin), eyes, inner_mouth, bool(frames.any()))
 
 
 def sum_of_loops(landmarks: NDArray, loops: tuple[tuple[int, ...], ...], photo: Photo) -> NDArray[np.float32]:
@@ -97,9 +99,9 @@ def _classify(scene: _Scene) -> NDArray[np.float32]:
     evidence = np.clip(scene.person, 0.01, 0.99)
     prior = np.stack([expected["skin"], expected["hair"], expected["clothes"]])
     prior = np.concatenate([prior / prior.sum(axis=0) * evidence, 1.0 - evidence[None]])
-    trust = (
-        1.0 - 0.7 * core_face(scene.frame) - 0.4 * ears(scene.frame)
-    )  # a beard is not skin-coloured, and yet belongs to the face
+    # A beard is not skin-coloured, and yet belongs to the face; brows, lids and lips are shaded and made up.
+    bearded = core_face(scene.frame) * (0.3 + 0.4 * ramp(scene.frame.down, 0.15, 0.4))
+    trust = 1.0 - bearded - 0.4 * ears(scene.frame)
     skin = _skin_density(scene)
     unary = np.log(prior + 1e-6)
     # At first only skin has a colour: what is not skin-coloured where hair may be teaches the colour of hair.
@@ -240,16 +242,6 @@ def _move(
     result[index] -= lost
     result[list(heirs)] += lost * rest / rest.sum(axis=0)
     return result
-
-
-def _unspoilt(scene: _Scene) -> NDArray[np.float32]:
-    """(S,S) 0..1, low on glare: much lighter and greyer than its surroundings."""
-    import cv2
-
-    lightness = scene.features[..., 0]
-    around = cv2.GaussianBlur(lightness, (0, 0), scene.frame.unit * 0.08)
-    glare = ramp(lightness - around, 12.0, 30.0) * ramp(lightness, 80.0, 95.0)
-    return 1.0 - 0.9 * glare
 
 
 def _to_photo(scene: _Scene, layers: list[NDArray[np.float32]], photo: NDArray[np.uint8]) -> list[NDArray[np.float32]]:

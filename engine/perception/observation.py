@@ -45,6 +45,7 @@ class Masks:
         hair: head hair (not brows or beard).
         eyes: visible eyeballs.
         inner_mouth: between the lips.
+        glasses: the person wears some with visible frames; `skin` leaves frames out.
     """
 
     person: NDArray[np.float32]
@@ -52,3 +53,4 @@ class Masks:
     hair: NDArray[np.float32]
     eyes: NDArray[np.float32]
     inner_mouth: NDArray[np.float32]
+    glasses: bool = False
