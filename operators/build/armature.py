@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...engine.result import Reconstruction
 from .access import vector, view_layer_of
+from .hinge import JAW, jaw_hinge
 from .space import Space
 from .transaction import Transaction
 
@@ -34,29 +35,30 @@ class BonePlan:
 
 
 def plan_bones(reconstruction: Reconstruction) -> list[BonePlan]:
-    """Heads and tails of all bones: the neck ends at the head's joint, the head at the crown, the jaw at the chin,
-    an eye just in front of the cornea; any other bone at its children or straight up."""
+    """Heads and tails of all bones.
+
+    The neck ends at the head's joint, the head at the crown, the jaw at the chin, an eye just in front of the cornea;
+    any other bone at its children or straight up. The jaw starts at the hinge of `jawOpen`.
+    """
+    heads = reconstruction.joints.astype(np.float64)
+    hinge = jaw_hinge(reconstruction)
+    if hinge is not None:
+        heads[reconstruction.joint_names.index(JAW)] = hinge.pivot
     return [
-        BonePlan(
-            name,
-            int(reconstruction.joint_parents[index]),
-            reconstruction.joints[index].astype(np.float64),
-            _bone_tail(reconstruction, index),
-        )
+        BonePlan(name, int(reconstruction.joint_parents[index]), heads[index], _bone_tail(reconstruction, heads, index))
         for index, name in enumerate(reconstruction.joint_names)
     ]
 
 
-def _bone_tail(reconstruction: Reconstruction, index: int) -> NDArray[np.float64]:
-    name = reconstruction.joint_names[index]
-    start = reconstruction.joints[index].astype(np.float64)
+def _bone_tail(reconstruction: Reconstruction, heads: NDArray, index: int) -> NDArray[np.float64]:
+    name, start = reconstruction.joint_names[index], heads[index]
     owned = reconstruction.vertices[reconstruction.skin_weights[:, index] > 0.5].astype(np.float64)
-    children = reconstruction.joints[reconstruction.joint_parents == index].astype(np.float64)
+    children = heads[reconstruction.joint_parents == index]
     tail = start + UP * 0.05
     if name.startswith(EYE_PREFIX) and len(owned):
         radius = np.linalg.norm(owned - start, axis=1).mean()
         tail = start + FORWARD * 2.0 * radius
-    elif name == "jaw" and len(owned):
+    elif name == JAW and len(owned):
         chin = owned[np.argmax((owned - start) @ (0.0, -0.6, 0.8))]
         tail = np.array([start[0], chin[1], chin[2]])
     elif name == "head" and len(owned):

@@ -14,9 +14,10 @@ from .armature import bind, build_armature
 from .camera import build_camera, match_render, show_photo
 from .images import find_photo, load_picture, pack
 from .keys import add_shape_keys
+from .lashes import LASH_SLOT, build_strands
 from .limits import add_limits
-from .materials import build_material
-from .mesh import build_mesh
+from .materials import Pictures, build_material
+from .mesh import add_subdivision, build_mesh
 from .space import Space
 from .transaction import Transaction
 from .world import build_world
@@ -34,6 +35,7 @@ class BuildOptions:
         photo: the photo's file, shown behind the head in the camera; an upright copy in the result folder goes first.
         match_render: make that camera the scene's and give renders the photo's size.
         world_light: replace the scene's world by the photo's light.
+        subdivision: smooths the surface this many times in renders (never in the viewport), 0 for not at all.
         image_folder: keep the pictures as files here; None packs them into the .blend.
         location: where the head stands, Blender units; None for the 3D cursor.
     """
@@ -45,6 +47,7 @@ class BuildOptions:
     photo: Path | None = None
     match_render: bool = False
     world_light: bool = False
+    subdivision: int = 1
     image_folder: Path | None = None
     location: tuple[float, float, float] | None = None
 
@@ -116,8 +119,8 @@ def _build(
     transaction: Transaction,
 ) -> BuiltHead:
     name = collection.name
-    pictures = {
-        title: load_picture(
+    albedo, confidence = (
+        load_picture(
             f"{name} {title}",
             folder / f"{title.lower()}.png" if folder else None,
             getattr(reconstruction, title.lower()),
@@ -126,10 +129,12 @@ def _build(
             color=title == "Albedo",
         )
         for title in ("Albedo", "Confidence")
-    }
-    albedo, confidence = pictures["Albedo"], pictures["Confidence"]
+    )
+    lashes = LASH_SLOT in reconstruction.material_names
+    strands = build_strands(f"{name} Strands", transaction) if lashes else None
+    pictures = Pictures(albedo, confidence, strands)
     materials = [
-        build_material(f"{name} {slot}", slot, albedo, confidence, space.scale, transaction)
+        build_material(f"{name} {slot}", slot, pictures, space.scale, transaction)
         for slot in reconstruction.material_names
     ]
     mesh = build_mesh(reconstruction, space, name, materials, transaction)
@@ -138,6 +143,8 @@ def _build(
     keys = add_shape_keys(head, reconstruction, space, options.identity_keys, options.keep_expression)
     built = BuiltHead(collection, head, keys, materials, albedo, confidence)
     rig = _build_rig(context, built, reconstruction, space, transaction) if options.rig else None
+    if options.subdivision:
+        add_subdivision(head, options.subdivision)
     view, warnings = None, []
     if options.camera:
         view, warnings = _build_view(context, built, rig or head, reconstruction, folder, options, space, transaction)

@@ -20,13 +20,11 @@ from math import radians
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ...engine.result import Reconstruction
+from .hinge import JAW, JAW_KEY, jaw_hinge
 
-JAW_KEY = "jawOpen"
 JAW_LAYER = "jaw_layer"
-DEFAULT_JAW_ANGLE = radians(24.0)  # a jaw bone at this angle looks like jawOpen at 1, see docs/rig.md
 
 
 @dataclass(frozen=True)
@@ -64,24 +62,10 @@ SHARED_KEYS = {
 }
 
 
-def jaw_angle_of_key(reconstruction: Reconstruction) -> float:
-    """The jaw bone's angle in radians that opens the mouth as `jawOpen` at 1 does, in least squares over the chin."""
-    names = reconstruction.joint_names
-    if JAW_KEY not in reconstruction.expression_names or "jaw" not in names:
-        return DEFAULT_JAW_ANGLE
-    index = names.index("jaw")
-    owned = reconstruction.skin_weights[:, index] > 0.5
-    offsets = reconstruction.expression_basis[reconstruction.expression_names.index(JAW_KEY)][owned]
-    before = (reconstruction.vertices[owned] - reconstruction.joints[index])[:, 1:].astype(np.float64)
-    after = before + offsets[:, 1:]
-    turned = np.sum(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0])
-    angle = float(np.arctan2(turned, np.sum(before * after)))
-    return angle if angle > radians(5.0) else DEFAULT_JAW_ANGLE
-
-
 def add_limits(rig: bpy.types.Object, keys: bpy.types.Key, reconstruction: Reconstruction) -> None:
     """Give every known bone a Limit Rotation constraint, and tie jaw and eyes to the keys they share work with."""
     assert rig.pose is not None
+    hinge = jaw_hinge(reconstruction)
     rig[JAW_LAYER] = 0.0
     about: Any = rig.id_properties_ui(JAW_LAYER)
     about.update(
@@ -90,13 +74,13 @@ def add_limits(rig: bpy.types.Object, keys: bpy.types.Key, reconstruction: Recon
     for bone in rig.pose.bones:
         if bone.name not in LIMITS:
             continue
-        if bone.name == "jaw" and JAW_KEY in keys.key_blocks:
-            _yield_to_key(rig, bone, keys, jaw_angle_of_key(reconstruction))
+        if bone.name == JAW and hinge is not None and JAW_KEY in keys.key_blocks:
+            _yield_to_key(rig, bone, keys, hinge.angle)
         limit = _limit_rotation(bone, LIMITS[bone.name])
         for end, key in SHARED_KEYS.get(bone.name, {}).items():
             if key in keys.key_blocks:
                 _drive(limit, end, f"{getattr(limit, end):.6f} * (1 - key)", {"key": (keys, _value_path(key))})
-        if bone.name == "jaw" and JAW_KEY in keys.key_blocks:
+        if bone.name == JAW and JAW_KEY in keys.key_blocks:
             sources = {"key": (keys, _value_path(JAW_KEY)), "layer": (rig, f'["{JAW_LAYER}"]')}
             _drive(limit, "max_x", f"{limit.max_x:.6f} * (1 - key * layer)", sources)
 

@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from .access import node_tree_of
+from .lashes import LASH_SLOT, LASH_UV
 from .mesh import UV_NAME
 from .transaction import Transaction
 
@@ -42,16 +43,28 @@ class Surface:
     viewport: tuple[float, float, float] = (0.8, 0.6, 0.5)
 
 
+WHITE = (0.9, 0.9, 0.88)
 PINK = (0.7, 0.3, 0.3)
 SURFACES = {
     "skin": Surface(roughness=0.48, scatter=1.0, bump=0.0002),
-    "eye": Surface(roughness=0.25, ior=1.38, scatter=0.1, depth=0.001, coat=1.0, viewport=(0.9, 0.9, 0.88)),
+    "eye": Surface(
+        roughness=0.4, ior=1.38, specular=0.0, scatter=0.1, depth=0.001, coat=1.0, viewport=(0.9, 0.9, 0.88)
+    ),
     "teeth": Surface(roughness=0.22, ior=1.5, scatter=0.4, depth=0.001, coat=0.5, viewport=(0.9, 0.87, 0.78)),
     "tongue": Surface(
         roughness=0.35, scatter=0.6, depth=0.002, coat=0.5, coat_roughness=0.15, viewport=(0.7, 0.3, 0.3)
     ),
     "lashes": Surface(roughness=0.6, ior=1.55, specular=0.3, viewport=(0.05, 0.04, 0.03)),
 }
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images all materials of a head share; `strands` only where the head has lashes."""
+
+    albedo: bpy.types.Image
+    confidence: bpy.types.Image
+    strands: bpy.types.Image | None = None
 
 
 def surface_of(slot: str) -> Surface:
@@ -62,8 +75,7 @@ def surface_of(slot: str) -> Surface:
 def build_material(
     name: str,
     slot: str,
-    albedo: bpy.types.Image,
-    confidence: bpy.types.Image,
+    pictures: Pictures,
     scale: float,
     transaction: Transaction,
 ) -> bpy.types.Material:
@@ -78,13 +90,15 @@ def build_material(
     surface = surface_of(slot)
     material = transaction.add(bpy.data.materials.new(name))
     tree = node_tree_of(material)
-    shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    shader: Any = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
     _set_surface(shader, surface, scale)
-    uv_map = tree.nodes.new("ShaderNodeUVMap")
+    uv_map: Any = tree.nodes.new("ShaderNodeUVMap")
     uv_map.uv_map = UV_NAME
-    picture = _image_node(tree, albedo, "Albedo", uv_map)
-    _image_node(tree, confidence, "Confidence", uv_map)
+    picture: Any = _image_node(tree, pictures.albedo, "Albedo", uv_map)
+    _image_node(tree, pictures.confidence, "Confidence", uv_map)
     tree.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
+    if slot == LASH_SLOT and pictures.strands is not None:
+        _add_strands(tree, pictures.strands, shader)
     if surface.bump:
         _add_bump(tree, picture, shader, surface.bump * scale)
     _arrange(tree, shader)
@@ -117,6 +131,14 @@ def _image_node(tree: Any, image: bpy.types.Image, label: str, uv_map: Any) -> b
     return node
 
 
+def _add_strands(tree: Any, strands: bpy.types.Image, shader: Any) -> None:
+    """Cut the strips of lashes out to strands."""
+    uv_map: Any = tree.nodes.new("ShaderNodeUVMap")
+    uv_map.uv_map = LASH_UV
+    picture: Any = _image_node(tree, strands, "Strands", uv_map)
+    tree.links.new(picture.outputs["Alpha"], shader.inputs["Alpha"])
+
+
 def _add_bump(tree: Any, picture: Any, shader: Any, distance: float) -> None:
     """Dark spots and pores lie a little lower: relief from brightness, too shallow to notice where that is wrong."""
     bump: Any = tree.nodes.new("ShaderNodeBump")
@@ -128,10 +150,12 @@ def _add_bump(tree: Any, picture: Any, shader: Any, distance: float) -> None:
 
 def _arrange(tree: Any, shader: Any) -> None:
     """Lay the nodes out to be read from left to right."""
-    columns = {"ShaderNodeUVMap": (-900, 0), "ShaderNodeBump": (-250, -200)}
+    rows = {"Albedo": 200, "Confidence": -100, "Strands": -400}
     for node in tree.nodes:
-        if node.bl_idname in columns:
-            node.location = columns[node.bl_idname]
+        if node.bl_idname == "ShaderNodeUVMap":
+            node.location = (-900, -400 if node.uv_map == LASH_UV else 0)
         elif node.bl_idname == "ShaderNodeTexImage":
-            node.location = (-600, 200 if node.name == "Albedo" else -250)
+            node.location = (-600, rows[node.name])
+        elif node.bl_idname == "ShaderNodeBump":
+            node.location = (-250, -200)
     shader.location = (0, 200)

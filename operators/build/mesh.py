@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from ...engine.result import Reconstruction
+from .lashes import LASH_SLOT, add_lash_uv
 from .space import Space
 from .transaction import Transaction
 
@@ -44,9 +45,19 @@ def build_mesh(
         mesh.materials.append(material)
     uv = reconstruction.uv[reconstruction.uv_polygons[used]].astype(np.float32)
     mesh.uv_layers.new(name=UV_NAME).data.foreach_set("uv", uv.ravel())
+    if LASH_SLOT in reconstruction.material_names:
+        add_lash_uv(mesh, reconstruction)
     region: Any = mesh.attributes.new(FACE_ATTRIBUTE, "BOOLEAN", "POINT")
     region.data.foreach_set("value", reconstruction.face_region.astype(bool))
     mesh.update(calc_edges=True)
     mesh.validate()
     mesh.shade_smooth()
     return mesh
+
+
+def add_subdivision(head: bpy.types.Object, levels: int) -> None:
+    """Round off the outline in renders, after the armature. The viewport stays fast, texels stay where they are."""
+    modifier = head.modifiers.new("Subdivision", "SUBSURF")
+    assert isinstance(modifier, bpy.types.SubsurfModifier)
+    modifier.levels, modifier.render_levels = 0, levels
+    modifier.uv_smooth = "NONE"

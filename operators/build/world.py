@@ -6,28 +6,13 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.render.lighting import TRANSFER, sh_basis
 from .access import node_tree_of, set_pixels
 from .images import pack
 from .space import Space
 from .transaction import Transaction
 
 WIDTH, HEIGHT = 128, 64
-# A Lambertian surface blurs light: band by band it keeps pi, 2 pi / 3, pi / 4 (Ramamoorthi and Hanrahan 2001,
-# "An Efficient Representation for Irradiance Environment Maps", section 3). Shading is irradiance over pi.
-BANDS = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])
-SHADING_OF_RADIANCE = np.array([1.0, 2.0 / 3.0, 1.0 / 4.0])[BANDS]
-
-
-def basis(directions: NDArray) -> NDArray[np.float64]:
-    """The nine order-2 harmonics of `engine.render.lighting`, in its order and scale.
-
-    Args:
-        directions: (...,3) unit vectors in engine space.
-    Returns:
-        (...,9).
-    """
-    x, y, z = np.moveaxis(np.asarray(directions, np.float64), -1, 0)
-    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], axis=-1)
 
 
 def panorama(illumination: NDArray) -> NDArray[np.float32]:
@@ -37,7 +22,7 @@ def panorama(illumination: NDArray) -> NDArray[np.float32]:
     rest dimmed so that the mean light stays.
 
     Args:
-        illumination: (9,3), shading coefficients in the head's frame, linear RGB.
+        illumination: (9,3) as in `engine.render.lighting`, in the head's frame, linear RGB.
     Returns:
         (64,128,3) linear RGB, row 0 at the BOTTOM as Blender stores pixels, equirectangular as Blender reads it.
     """
@@ -46,8 +31,8 @@ def panorama(illumination: NDArray) -> NDArray[np.float32]:
     level, up = np.cos(height)[:, None], np.sin(height)[:, None]
     rows = np.broadcast_to(up, (HEIGHT, WIDTH))
     around = np.stack([level * np.cos(azimuth), level * np.sin(azimuth), rows], axis=-1)
-    coefficients = np.asarray(illumination, np.float64) / SHADING_OF_RADIANCE[:, None]
-    light = basis(Space().to_engine(around)) @ coefficients
+    radiance = np.asarray(illumination, np.float64) / TRANSFER[:, None]
+    light = sh_basis(Space().to_engine(around).astype(np.float64)) @ radiance
     lit = np.maximum(light, 0.0)
     before, after = (np.sum(image * level[..., None], axis=(0, 1)) for image in (light, lit))
     return (lit * (np.maximum(before, 0.0) / np.maximum(after, 1e-9))).astype(np.float32)

@@ -45,7 +45,8 @@ def test_options_leave_out_rig_and_camera(person):
     assert built.rig is None
     assert built.camera is None
     assert built.head.parent is None
-    assert len(built.head.vertex_groups) == len(built.head.modifiers) == 0
+    assert len(built.head.vertex_groups) == 0
+    assert [modifier.type for modifier in built.head.modifiers] == ["SUBSURF"]
     assert not bpy.data.armatures
     assert not bpy.data.cameras
 

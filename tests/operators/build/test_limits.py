@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from likeness.operators.build.limits import LIMITS, jaw_angle_of_key
+from likeness.operators.build.limits import LIMITS
 
 from tests.operators.build.measure import evaluated_positions
 from tests.operators.build.sphere_head import EYES, JAW_DEGREES
@@ -26,17 +26,6 @@ def pose(built, person):
         return float(np.degrees(turned))
 
     return apply
-
-
-def test_the_keys_own_angle_is_found(person):
-    assert np.degrees(jaw_angle_of_key(person)) == pytest.approx(JAW_DEGREES, abs=0.05)
-
-
-def test_a_head_without_the_key_has_a_plain_hinge(person):
-    import dataclasses
-
-    names = tuple(name.replace("jawOpen", "mouthWide") for name in person.expression_names)
-    assert np.degrees(jaw_angle_of_key(dataclasses.replace(person, expression_names=names))) == pytest.approx(24.0)
 
 
 def test_key_alone_bone_alone_and_both_open_the_mouth_once(pose):

@@ -1,5 +1,6 @@
 import bpy
 import numpy as np
+from likeness.operators.build import BuildOptions, build_head
 
 from tests.operators.build.measure import to_blender
 
@@ -45,9 +46,14 @@ def test_the_surface_is_smooth_and_the_face_is_marked(built, person):
     assert region == person.face_region.tolist()
 
 
-def test_unit_scale_is_honoured(person):
-    from likeness.operators.build import build_head
+def test_renders_are_smoothed_and_the_viewport_is_not(built, person):
+    modifier = built.head.modifiers["Subdivision"]
+    assert (modifier.levels, modifier.render_levels) == (0, 1)
+    plain = build_head(bpy.context, person, None, BuildOptions(subdivision=0))
+    assert "Subdivision" not in plain.head.modifiers
 
+
+def test_unit_scale_is_honoured(person):
     bpy.context.scene.unit_settings.scale_length = 0.01
     head = build_head(bpy.context, person).head
     assert np.isclose(head.dimensions.z, 20.0, atol=1e-3)
