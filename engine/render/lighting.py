@@ -109,9 +109,9 @@ def rotate_illumination(illumination: NDArray, rotation: NDArray) -> NDArray[np.
     return solution.astype(np.float32)
 
 
-def sphere_directions(count: int) -> NDArray[np.float64]:
+def sphere_directions(count: int) -> NDArray[np.floating]:
     """(count,3) unit vectors spread evenly (Fibonacci lattice)."""
-    index = np.arange(count) + 0.5
+    index = np.arange(count, dtype=np.float64) + 0.5
     z = 1 - 2 * index / count
     angle = np.pi * (1 + 5**0.5) * index
     radius = np.sqrt(1 - z * z)

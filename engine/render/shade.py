@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..camera import Camera
-from .geometry import vertex_normals
+from .geometry import face_normals, vertex_normals
 from .lighting import irradiance, linear_to_srgb, srgb_to_linear, studio
-from .rasterize import Raster, get_rasterizer, screen_triangles
+from .rasterize import get_rasterizer, screen_triangles
 from .texture import MipTexture, face_detail
 
 CLAY = (0.72, 0.69, 0.66)
-SAMPLES_AT_ONCE = 3_000_000
+SAMPLES_AT_ONCE = 2_000_000
+SHADED_AT_ONCE = 1 << 15
 AUTO_SUPERSAMPLE_LIMIT = 6_000_000
 SHININESS = 180.0
 """Exponent of the eye highlight: a wet cornea under a window."""
@@ -105,7 +106,7 @@ def render_clay(
 
 def _surface(vertices: NDArray, faces: NDArray, device: str, **look) -> _Surface:
     points = torch.tensor(vertices, dtype=torch.float32, device=device)
-    triangles = torch.tensor(faces, device=device)
+    triangles = torch.tensor(np.ascontiguousarray(faces), device=device)
     return _Surface(points, vertex_normals(points, triangles), triangles, **look)
 
 
@@ -127,7 +128,7 @@ def _render(
         supersample = 2 if 4 * (box[2] - box[0]) * (box[3] - box[1]) < AUTO_SUPERSAMPLE_LIMIT else 1
     for x0, y0, x1, y1 in _strips(box, supersample):
         premultiplied = _shade(surface, _crop(camera, (x0, y0, x1, y1), supersample), light)
-        averaged = premultiplied.reshape(y1 - y0, supersample, x1 - x0, supersample, 4).mean((1, 3))
+        averaged = _average(premultiplied, supersample)
         part = picture[y0:y1, x0:x1]
         _compose(part, averaged.cpu().numpy(), background is not None)
     return picture
@@ -163,6 +164,16 @@ def _crop(camera: Camera, box: tuple[int, int, int, int], factor: int) -> Camera
     return Camera(K, camera.world_to_camera, (x1 - x0) * factor, (y1 - y0) * factor)
 
 
+def _average(samples: Tensor, factor: int) -> Tensor:
+    """(H*factor,W*factor,C) to (H,W,C)."""
+    total = samples[::factor, ::factor].clone()
+    for row in range(factor):
+        for column in range(factor):
+            if row or column:
+                total += samples[row::factor, column::factor]
+    return total / factor**2
+
+
 def _compose(part: NDArray[np.uint8], premultiplied: NDArray, over: bool) -> None:
     """Write premultiplied linear RGBA (h,w,4) into `part` (h,w,4) uint8, over what is there or as straight alpha."""
     alpha = premultiplied[..., 3:]
@@ -179,41 +190,54 @@ def _shade(surface: _Surface, camera: Camera, light: Tensor) -> Tensor:
     """(H,W,4) premultiplied linear colour and coverage, one sample per pixel of this camera."""
     triangles = screen_triangles(surface.vertices, surface.faces, camera)
     raster = get_rasterizer()(triangles, (camera.height, camera.width), "none")
-    result = torch.zeros((*raster.face.shape, 4), device=light.device)
-    at = raster.mask.nonzero(as_tuple=True)
-    face, weights = raster.face[at].long(), raster.barycentrics[at]
-    normals, toward_eye = _seen_normals(surface, raster, at, camera)
-    lit = irradiance(normals, light).clamp_min(0)
-    colour = _albedo(surface, triangles, face, weights) * lit
-    if surface.gloss is not None:
-        colour = colour + _highlight(surface.gloss[face], normals, toward_eye, light)
-    result[at] = torch.cat([colour.clamp(0, 1), torch.ones_like(colour[:, :1])], -1)
-    return result
+    face, weights = raster.face.reshape(-1), raster.barycentrics.reshape(-1, 3)
+    result = torch.zeros((len(face), 4), device=light.device)
+    shader = _Shader(surface, triangles, camera, light)
+    block = SHADED_AT_ONCE if light.device.type == "cpu" else len(face)
+    for seen in (face >= 0).nonzero().squeeze(-1).split(max(block, 1)):
+        result[seen, :3] = shader.colour(face[seen].long(), weights[seen]).clamp_(0, 1)
+        result[seen, 3] = 1
+    return result.reshape(*raster.face.shape, 4)
 
 
-def _seen_normals(surface: _Surface, raster: Raster, at: tuple[Tensor, ...], camera: Camera) -> tuple[Tensor, Tensor]:
-    """Unit normals (P,3), turned towards the viewer on back faces, and unit directions (P,3) to the viewer."""
-    corners = surface.faces[raster.face[at].long()].long()
-    weights = raster.barycentrics[at][..., None]
-    normals = (surface.normals[corners] * weights).sum(1)
-    points = (surface.vertices[corners] * weights).sum(1)
-    eye = torch.tensor(camera.position, dtype=points.dtype, device=points.device)
-    toward_eye = torch.nn.functional.normalize(eye - points, dim=-1)
-    a, b, c = surface.vertices[corners].unbind(1)
-    behind = (torch.linalg.cross(b - a, c - a) * toward_eye).sum(-1, keepdim=True) < 0
-    normals = torch.nn.functional.normalize(torch.where(behind, -normals, normals), dim=-1)
-    return normals, toward_eye
+class _Shader:
+    """Colours of seen points. What is the same all over a face is worked out once."""
+
+    def __init__(self, surface: _Surface, triangles: Tensor, camera: Camera, light: Tensor) -> None:
+        self.surface, self.light = surface, light
+        self.eye = torch.tensor(camera.position, dtype=torch.float32, device=light.device)
+        corners = surface.faces.long()
+        # The inside of an open surface shows its normals turned round.
+        inside = (face_normals(surface.vertices, surface.faces) * (self.eye - surface.vertices[corners[:, 0]])).sum(-1)
+        self.normals = surface.normals[corners] * torch.where(inside < 0, -1.0, 1.0)[:, None, None]
+        if surface.texture is not None and surface.uv is not None and surface.uv_faces is not None:
+            height, width = surface.texture.levels[0].shape[:2]
+            self.uv = surface.uv[surface.uv_faces.long()]
+            self.detail = face_detail(triangles, surface.uv, surface.uv_faces, (height, width))
+
+    def colour(self, face: Tensor, weights: Tensor) -> Tensor:
+        """(P,3) linear colours of points given by face (P,) and barycentrics (P,3)."""
+        surface = self.surface
+        normals = torch.nn.functional.normalize(_blend(self.normals[face], weights), dim=-1)
+        if surface.texture is not None:
+            albedo = surface.texture.sample(_blend(self.uv[face], weights), self.detail[face])
+        else:
+            assert surface.colours is not None
+            albedo = _blend(surface.colours[surface.faces[face].long()], weights)
+        colour = albedo * irradiance(normals, self.light).clamp_min(0)
+        if surface.gloss is not None:
+            glossy = (surface.gloss[face] > 0).nonzero().squeeze(-1)
+            points = _blend(surface.vertices[surface.faces[face[glossy]].long()], weights[glossy])
+            toward_eye = torch.nn.functional.normalize(self.eye - points, dim=-1)
+            shine = _highlight(surface.gloss[face[glossy]], normals[glossy], toward_eye, self.light)
+            colour = colour.index_add(0, glossy, shine)
+        return colour
 
 
-def _albedo(surface: _Surface, triangles: Tensor, face: Tensor, weights: Tensor) -> Tensor:
-    """(P,3) linear albedo of the seen points."""
-    if surface.texture is None or surface.uv is None or surface.uv_faces is None:
-        assert surface.colours is not None
-        return (surface.colours[surface.faces[face].long()] * weights[..., None]).sum(1)
-    uv = (surface.uv[surface.uv_faces[face].long()] * weights[..., None]).sum(1)
-    size = surface.texture.levels[0].shape
-    detail = face_detail(triangles, surface.uv, surface.uv_faces, (size[0], size[1]))
-    return surface.texture.sample(uv, detail[face])
+def _blend(corners: Tensor, weights: Tensor) -> Tensor:
+    """Barycentric sum of corner values (P,3,C): (P,C)."""
+    first, second, third = corners.unbind(1)
+    return first * weights[:, :1] + second * weights[:, 1:2] + third * weights[:, 2:]
 
 
 def _highlight(strength: Tensor, normals: Tensor, toward_eye: Tensor, light: Tensor) -> Tensor:

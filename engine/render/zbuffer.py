@@ -84,7 +84,7 @@ def _resolve(triangles: Tensor, winner: Tensor, size: Size) -> tuple[Tensor, Ten
         x = (seen - row * width) + 0.5 - plane[:, 0]
         y = (row % height) + 0.5 - plane[:, 1]
         weights = (plane[:, 2:5] + plane[:, 5:8] * x[:, None] + plane[:, 8:11] * y[:, None]).clamp_min_(0)
-        nearness = weights.sum(-1).clamp_min(1e-30)
+        nearness = (weights[:, 0] + weights[:, 1] + weights[:, 2]).clamp_min_(1e-30)
         barycentrics[seen] = weights / nearness[:, None]
         depth[seen] = nearness.reciprocal()
     return barycentrics, depth

@@ -1,0 +1,226 @@
+"""The rasteriser against analytic cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.camera import Camera
+from engine.errors import EngineError
+from engine.render import zbuffer
+from engine.render.rasterize import (
+    get_rasterizer,
+    interpolate,
+    project,
+    rasterize_mesh,
+    rasterize_uv,
+    screen_triangles,
+    surface_barycentrics,
+)
+
+CAMERA = Camera(
+    np.array([[90.0, 0, 32], [0, 90, 24], [0, 0, 1]]),
+    np.array([[1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 2], [0, 0, 0, 1]]),
+    64,
+    48,
+)
+
+
+def random_triangles(count: int, size: int, seed: int = 0) -> torch.Tensor:
+    """(count,3,3) small and large triangles, some partly off the picture."""
+    generator = torch.Generator().manual_seed(seed)
+    centre = torch.rand((count, 1, 2), generator=generator) * size * 1.2 - size * 0.1
+    reach = size * 0.5 * torch.rand((count, 1, 1), generator=generator) ** 3
+    corners = centre + torch.randn((count, 3, 2), generator=generator) * reach
+    return torch.cat([corners, 1 + torch.rand((count, 3, 1), generator=generator)], -1)
+
+
+def brute_force(triangles: torch.Tensor, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Face and depth by testing every pixel against every triangle in double precision."""
+    y, x = np.mgrid[0:size, 0:size] + 0.5
+    best, depth = np.full((size, size), -1), np.full((size, size), np.inf)
+    for index, corners in enumerate(triangles.double().numpy()):
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        second = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
+        third = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
+        here = 1 / ((1 - second - third) / az + second / bz + third / cz)
+        nearer = (second >= 0) & (third >= 0) & (second + third <= 1) & (here < depth)
+        best[nearer], depth[nearer] = index, here[nearer]
+    return best, depth
+
+
+def test_agrees_with_brute_force() -> None:
+    triangles = random_triangles(60, 96)
+    raster = get_rasterizer()(triangles, (96, 96))
+    face, depth = brute_force(triangles, 96)
+    same = raster.face.numpy() == face
+    assert same.mean() > 0.999
+    assert np.allclose(raster.depth.numpy()[same & (face >= 0)], depth[same & (face >= 0)], rtol=1e-4)
+
+
+def test_small_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    triangles = random_triangles(80, 64, seed=1)
+    whole = get_rasterizer()(triangles, (64, 64))
+    monkeypatch.setattr(zbuffer, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(zbuffer, "PIXELS_AT_ONCE", 50)
+    monkeypatch.setattr(zbuffer, "RESOLVE_AT_ONCE", 33)
+    pieces = get_rasterizer()(triangles, (64, 64))
+    assert torch.equal(whole.face, pieces.face)
+    assert torch.equal(whole.barycentrics, pieces.barycentrics)
+
+
+def test_two_pass_buffer_for_devices_without_64_bit_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
+    triangles = random_triangles(80, 64, seed=2)
+    packed = get_rasterizer()(triangles, (64, 64))
+    monkeypatch.setattr(zbuffer, "_new_buffer", zbuffer._TwoPassBuffer)
+    monkeypatch.setattr(zbuffer, "PIXELS_AT_ONCE", 500)
+    assert torch.equal(get_rasterizer()(triangles, (64, 64)).face, packed.face)
+
+
+def test_neighbours_leave_no_gap_and_never_overlap() -> None:
+    """A jittered grid, at one depth and in any order, covers each pixel exactly once."""
+    generator = torch.Generator().manual_seed(3)
+    side, size = 13, 100
+    y, x = torch.meshgrid(torch.linspace(0, size, side), torch.linspace(0, size, side), indexing="ij")
+    points = torch.stack([x, y], -1)
+    points[1:-1, 1:-1] += (torch.rand((side - 2, side - 2, 2), generator=generator) - 0.5) * 7
+    flat = torch.cat([points.reshape(-1, 2), torch.ones(side * side, 1)], -1)
+    corner = (torch.arange(side - 1)[:, None] * side + torch.arange(side - 1)).reshape(-1)
+    faces = torch.cat(
+        [
+            torch.stack([corner, corner + 1, corner + side], -1),
+            torch.stack([corner + side, corner + 1, corner + side + 1], -1),
+        ]
+    )
+    covered = torch.zeros(size, size)
+    for face in faces:
+        covered += get_rasterizer()(flat[face][None], (size, size)).mask
+    assert torch.equal(covered, torch.ones(size, size))
+
+
+def test_nearest_wins_and_ties_go_to_the_lower_face() -> None:
+    near = torch.tensor([[[0.0, 0, 1], [8, 0, 1], [0, 8, 1]]])
+    far = near + torch.tensor([0.0, 0, 1])
+    raster = get_rasterizer()(torch.cat([far, near, near]), (8, 8))
+    assert set(raster.face[raster.mask].tolist()) == {1}
+    assert torch.allclose(raster.depth[raster.mask], torch.tensor(1.0))
+    assert torch.isinf(raster.depth[~raster.mask]).all()
+
+
+def test_perspective_correct_depth_of_a_slanted_plane() -> None:
+    """The plane z = x in the world, seen from the front: the ray through a pixel meets it at a known depth."""
+    vertices = torch.tensor([[-0.4, -0.6, -0.4], [0.4, -0.6, 0.4], [0.0, 0.8, 0.0]])
+    raster = rasterize_mesh(vertices, torch.tensor([[0, 1, 2]]), CAMERA)
+    y, x = raster.mask.nonzero(as_tuple=True)
+    slope = (x + 0.5 - 32) / 90
+    # A world point (X, Y, X) has depth 2 - X and sits at column 32 + 90 X / (2 - X), so depth = 2 / (1 + slope).
+    assert len(x) > 300
+    assert torch.allclose(raster.depth[y, x], 2 / (1 + slope), rtol=1e-5)
+
+
+def test_barycentrics_sum_to_one_and_give_back_the_pixel() -> None:
+    triangles = random_triangles(40, 64, seed=4)
+    raster = get_rasterizer()(triangles, (64, 64))
+    at = raster.mask.nonzero(as_tuple=True)
+    weights, corners = raster.barycentrics[at], triangles[raster.face[at].long()]
+    assert torch.allclose(weights.sum(-1), torch.ones(len(weights)), atol=1e-5)
+    assert weights.min() >= 0
+    # Undo the perspective.
+    screen = weights * corners[..., 2] / raster.depth[at][:, None]
+    back = (corners[..., :2] * screen[..., None]).sum(1)
+    error = (back - torch.stack([at[1], at[0]], -1) - 0.5).abs()
+    assert error.quantile(0.99) < 1e-3
+
+
+def test_culling_and_the_near_side() -> None:
+    front = torch.tensor([[1.0, 1, 1], [1, 7, 1], [7, 1, 1]])  # counter-clockwise seen, y down on the screen
+    both = torch.stack([front, front[[0, 2, 1]]])
+    assert (get_rasterizer()(both, (8, 8), "back").face.unique() == torch.tensor([-1, 0])).all()
+    assert not get_rasterizer()(both[1:], (8, 8), "back").mask.any()
+    assert not get_rasterizer()(both - torch.tensor([0.0, 0, 1]), (8, 8)).mask.any()
+
+
+def test_front_faces_of_a_mesh_survive_culling() -> None:
+    faces = torch.tensor([[0, 1, 2]])
+    vertices = torch.tensor([[-0.3, -0.3, 0.0], [0.3, -0.3, 0], [0, 0.3, 0]])
+    assert rasterize_mesh(vertices, faces, CAMERA, "back").mask.any()
+    assert not rasterize_mesh(vertices, faces[:, [0, 2, 1]], CAMERA, "back").mask.any()
+
+
+def test_batches_are_separate_pictures() -> None:
+    triangles = torch.stack([random_triangles(20, 32, seed) for seed in (5, 6, 7)])
+    batch = get_rasterizer()(triangles, (32, 40))
+    assert batch.face.shape == (3, 32, 40)
+    for index in range(3):
+        alone = get_rasterizer()(triangles[index], (32, 40))
+        assert torch.equal(batch.face[index], alone.face)
+        assert torch.equal(batch.depth[index], alone.depth)
+
+
+def test_nothing_to_draw() -> None:
+    assert not get_rasterizer()(torch.zeros(0, 3, 3), (4, 5)).mask.any()
+    assert not get_rasterizer()(torch.full((2, 3, 3), torch.nan), (4, 5)).mask.any()
+    assert not get_rasterizer()(torch.ones(2, 3, 3), (4, 5)).mask.any()
+
+
+def test_a_triangle_far_larger_than_the_picture_covers_it() -> None:
+    huge = torch.tensor([[[-1e6, -1e6, 1.0], [1e6, -1e6, 1], [0, 1e6, 1]]])
+    assert get_rasterizer()(huge, (50, 70)).mask.all()
+
+
+def test_uv_raster_has_v_pointing_up_and_covers_the_square() -> None:
+    uv = torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    raster = rasterize_uv(uv, torch.tensor([[0, 1, 2], [0, 2, 3]]), 16)
+    assert raster.mask.all()
+    assert raster.face[0, 0] == 1  # upper left
+    assert raster.face[-1, -1] == 0  # lower right
+    found = interpolate(raster, uv, torch.tensor([[0, 1, 2], [0, 2, 3]]))
+    assert torch.allclose(found[0, 3], torch.tensor([3.5 / 16, 15.5 / 16]), atol=1e-6)
+
+
+def test_projection_agrees_with_the_camera() -> None:
+    points = np.random.default_rng(0).normal(size=(20, 3)) * 0.2
+    found = project(torch.tensor(points), CAMERA).numpy()
+    assert np.allclose(found[:, :2], CAMERA.project(points), atol=1e-9)
+    assert np.allclose(found[:, 2], CAMERA.to_camera(points)[:, 2])
+
+
+def test_interpolate_reproduces_world_positions() -> None:
+    vertices = torch.tensor([[-0.4, -0.3, 0.2], [0.4, -0.3, -0.1], [0.1, 0.4, 0.3]])
+    faces = torch.tensor([[0, 1, 2]])
+    raster = rasterize_mesh(vertices, faces, CAMERA)
+    seen = interpolate(raster, vertices, faces)[raster.mask].double().numpy()
+    y, x = raster.mask.nonzero(as_tuple=True)
+    assert np.abs(CAMERA.project(seen) - np.stack([x, y], -1) - 0.5).max() < 1e-3
+    assert not interpolate(raster, vertices, faces)[~raster.mask].any()
+
+
+def test_gradients_of_interpolation() -> None:
+    vertices = torch.tensor(
+        [[-0.4, -0.3, 0.2], [0.4, -0.3, -0.1], [0.1, 0.4, 0.3], [0.5, 0.5, 0.0]],
+        dtype=torch.float64,
+        requires_grad=True,
+    )
+    colours = torch.rand((4, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3]])
+    raster = rasterize_mesh(vertices, faces, CAMERA.scaled(0.2))
+    assert raster.mask.sum() > 10
+
+    def picture(points: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return interpolate(raster, values, faces, screen_triangles(points, faces, CAMERA.scaled(0.2)))
+
+    assert torch.autograd.gradcheck(picture, (vertices, colours))
+
+
+def test_surface_barycentrics_at_corners() -> None:
+    corners = torch.tensor([[[1.0, 2, 1], [5, 2, 2], [2, 6, 3]]]).expand(3, -1, -1)
+    weights, depth = surface_barycentrics(corners, corners[0, :, :2])
+    assert torch.allclose(weights, torch.eye(3), atol=1e-6)
+    assert torch.allclose(depth, torch.tensor([1.0, 2, 3]))
+
+
+def test_unknown_backend() -> None:
+    with pytest.raises(EngineError, match="voxel"):
+        get_rasterizer("voxel")
