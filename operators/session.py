@@ -19,7 +19,7 @@ class Session:
     Attributes:
         make_launch: how to start the engine, asked before every job, so that changed preferences count.
         job: the job that runs, or ran last.
-        error: why the last job failed; None after a good one.
+        refusal: why the last job could not even be started, or None.
         engine_report: what "Check Engine" found, or None.
     """
 
@@ -27,13 +27,23 @@ class Session:
         self.make_launch = make_launch
         self.process: EngineProcess | None = None
         self.job: EngineJob | None = None
-        self.error: EngineError | None = None
+        self.refusal: EngineError | None = None
         self.engine_report: dict[str, Any] | None = None
 
     @property
     def running(self) -> EngineJob | None:
         """The job that runs now."""
         return self.job if self.job is not None and not self.job.finished else None
+
+    @property
+    def error(self) -> EngineError | None:
+        """Why the last job failed; None after a good one."""
+        return self.refusal or (self.job.error if self.job is not None else None)
+
+    def forget(self) -> None:
+        """Forget the last job, unless it runs."""
+        if self.running is None:
+            self.job = self.refusal = None
 
     def start(self, make: Callable[[EngineProcess], Job]) -> Job:
         """Start a job.
@@ -47,13 +57,12 @@ class Session:
             raise WorkerError(
                 f"The engine is busy with “{self.running.title}”.", "Wait until it is done, or cancel it."
             )
-        self.error = None
+        self.forget()
         try:
-            job = make(self._engine())
+            self.job = job = make(self._engine())
         except EngineError as error:
-            self.error = error
+            self.refusal = error
             raise
-        self.job = job
         return job
 
     def cancel(self) -> None:
@@ -67,7 +76,7 @@ class Session:
         if self.process is not None:
             self.process.close()
         self.process = None
-        self.job = None
+        self.forget()
 
     def _engine(self) -> EngineProcess:
         wanted = self.make_launch()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from scripts.extension_package import load_extension
 
 ROOT = Path(__file__).resolve().parents[1]
+# Before anything imports bpy: the tests' Blender has a user folder of its own.
+USER_FOLDER = Path(tempfile.mkdtemp(prefix="likeness-tests-"))
+os.environ["BLENDER_USER_RESOURCES"] = str(USER_FOLDER)
 load_extension()
 _exit_status = 0
 
@@ -24,6 +29,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
     """Leave at once, with everything said: some versions of the bpy module hang when Python ends by itself."""
+    shutil.rmtree(USER_FOLDER, ignore_errors=True)
     if "bpy" in sys.modules:
         sys.stdout.flush()
         sys.stderr.flush()

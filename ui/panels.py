@@ -14,7 +14,7 @@ from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
 from .preferences import draw_error
 from .text import wrapped
-from .thumbnail import icon_of
+from .thumbnail import thumbnail_of
 
 
 class SidebarPanel:
@@ -37,9 +37,9 @@ class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
         running = SESSION.running
         column = layout.column()
         column.enabled = running is None
-        icon = icon_of(absolute(settings.photo)) if settings.photo else 0
-        if icon:
-            column.template_icon(icon, scale=8.0)
+        thumbnail = thumbnail_of(absolute(settings.photo)) if settings.photo else None
+        if thumbnail is not None:
+            column.template_icon(thumbnail.icon_id, scale=8.0)
         row = column.row(align=True)
         row.prop(settings, "photo", text="")
         row.operator(utility.LIKENESS_OT_pick_photo.bl_idname, text="", icon="FILE_FOLDER")

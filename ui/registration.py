@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from contextlib import ExitStack
 from typing import Any
 
 import bpy
@@ -51,32 +52,29 @@ def run_command(argv: list[str]) -> int:
 
 
 HANDLERS = ((bpy.app.handlers.load_pre, cancel_before_load),)
-_commands: list[Any] = []
+_undo = ExitStack()
 
 
 def register() -> None:
-    """Register the table."""
-    for kind in CLASSES:
-        bpy.utils.register_class(kind)
-    scene: Any = bpy.types.Scene
-    scene.likeness = bpy.props.PointerProperty(type=LIKENESS_PG_settings)
-    for handlers, handler in HANDLERS:
-        handlers.append(handler)
-    _commands.append(bpy.utils.register_cli_command(COMMAND, run_command))
-    atexit.register(SESSION.close)
+    """Register the table. If anything fails, nothing stays registered."""
+    with ExitStack() as undo:
+        undo.callback(thumbnail.forget)
+        for kind in CLASSES:
+            bpy.utils.register_class(kind)
+            undo.callback(bpy.utils.unregister_class, kind)
+        scene: Any = bpy.types.Scene
+        scene.likeness = bpy.props.PointerProperty(type=LIKENESS_PG_settings)
+        undo.callback(delattr, scene, "likeness")
+        for handlers, handler in HANDLERS:
+            handlers.append(handler)
+            undo.callback(handlers.remove, handler)
+        undo.callback(bpy.utils.unregister_cli_command, bpy.utils.register_cli_command(COMMAND, run_command))
+        atexit.register(SESSION.close)
+        undo.callback(atexit.unregister, SESSION.close)
+        undo.callback(SESSION.close)
+        _undo.push(undo.pop_all())
 
 
 def unregister() -> None:
-    """Take everything back, and end the engine."""
-    SESSION.close()
-    atexit.unregister(SESSION.close)
-    while _commands:
-        bpy.utils.unregister_cli_command(_commands.pop())
-    for handlers, handler in HANDLERS:
-        if handler in handlers:
-            handlers.remove(handler)
-    scene: Any = bpy.types.Scene
-    del scene.likeness
-    for kind in reversed(CLASSES):
-        bpy.utils.unregister_class(kind)
-    thumbnail.forget()
+    """End the engine, and take everything back in reverse order."""
+    _undo.close()

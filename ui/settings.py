@@ -8,9 +8,19 @@ import bpy
 from bpy.props import StringProperty
 
 from ..operators.options import ReconstructChoices
+from ..operators.session import SESSION
+
+
+def photo_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """The last photo's error is not this one's."""
+    SESSION.forget()
 
 
 class LIKENESS_PG_settings(ReconstructChoices, bpy.types.PropertyGroup):
     """The photo and the choices for the next reconstruction."""
 
-    photo: StringProperty(name="Photo", description="Picture of one person's face")
+    photo: StringProperty(
+        name="Photo",
+        description="Picture of one person's face",
+        update=photo_changed,
+    )

@@ -15,6 +15,6 @@ def wrapped(context: bpy.types.Context, text: str) -> list[str]:
     """Lines that fit the region's width. Long paths are broken where they must."""
     region: Any = context.region
     blender: Any = context.preferences
-    scale = blender.system.ui_scale
+    scale = blender.system.ui_scale or 1.0  # 0 without a window
     width = region.width if region is not None else 300.0
     return textwrap.wrap(text, max(16, int((width / scale - MARGIN) / LETTER)))

@@ -10,20 +10,20 @@ import bpy.utils.previews
 _previews: Any = None
 
 
-def icon_of(photo: Path) -> int:
-    """Blender's icon number for a picture; 0 where there is none. A changed file gets a new picture."""
+def thumbnail_of(photo: Path) -> Any:
+    """A picture's preview, with its `icon_id`; None where there is no such file. A changed file gets a new one."""
     global _previews
     try:
         changed = photo.stat().st_mtime_ns
     except OSError:
-        return 0
+        return None
     if _previews is None:
         _previews = bpy.utils.previews.new()
     key = f"{photo}|{changed}"
     if key not in _previews:
         _previews.clear()
         _previews.load(key, str(photo), "IMAGE")
-    return _previews[key].icon_id
+    return _previews[key]
 
 
 def forget() -> None:

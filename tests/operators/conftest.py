@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,12 +10,9 @@ from likeness.engine.options import ReconstructOptions
 from likeness.operators.client import EngineProcess, Launch
 from likeness.operators.job import ReconstructJob
 
+from tests import blender_fixtures
 
-@pytest.fixture
-def launch(repo_root: Path, tmp_path: Path) -> Launch:
-    """A worker with pretended jobs, in this Python."""
-    here = Path(__file__).parent
-    return Launch(Path(sys.executable), repo_root, tmp_path / "logs" / "engine.log", (here,), module="fake_engine")
+extension, launch, photo = blender_fixtures.extension, blender_fixtures.launch, blender_fixtures.photo
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import sys
 import time
@@ -17,6 +18,8 @@ def reconstruct(arguments, progress):
     progress.stage("Reading the photo", 0.1)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "head.npz").write_bytes(b"half a head")
+    if "LIKENESS_TEST_RESULT" in os.environ:
+        shutil.copytree(os.environ["LIKENESS_TEST_RESULT"], folder, dirs_exist_ok=True)
     ACTS[photo.stem.partition("-")[0]]()
     progress.stage("Fitting the head", 0.5)
     if photo.stem.startswith("slow"):
