@@ -23,7 +23,7 @@ def build_mesh(
     materials: list[bpy.types.Material],
     transaction: Transaction,
 ) -> bpy.types.Mesh:
-    """Make the neutral head.
+    """Make the neutral head, with the volume of its hair.
 
     Args:
         materials: one for each of `reconstruction.material_names`.
@@ -37,7 +37,7 @@ def build_mesh(
     mesh.vertices.add(len(reconstruction.vertices))
     mesh.loops.add(int(sides.sum()))
     mesh.polygons.add(len(polygons))
-    mesh.vertices.foreach_set("co", space.to_blender(reconstruction.vertices).ravel())
+    mesh.vertices.foreach_set("co", space.to_blender(reconstruction.with_hair(reconstruction.vertices)).ravel())
     mesh.loops.foreach_set("vertex_index", polygons[used].astype(np.int32))
     mesh.polygons.foreach_set("loop_start", (np.cumsum(sides) - sides).astype(np.int32))
     mesh.polygons.foreach_set("material_index", reconstruction.polygon_materials.astype(np.int32))
