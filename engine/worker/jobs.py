@@ -50,6 +50,7 @@ def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     import torch
 
     from ..devices import choose_device, versions
+    from ..perception.runtime import load_mediapipe
 
     progress.stage("Looking for devices", 0.6)
     names = {"cpu": "CPU"}
@@ -60,7 +61,7 @@ def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     for device in names:
         progress.check()
         torch.ones(8, device=device).sum().item()
-    import mediapipe  # noqa: F401  (its absence must show here, not at the first photo)
+    load_mediapipe()  # its absence must show here, not at the first photo
 
     return {
         "versions": versions(),
