@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module, util
 
 import numpy as np
@@ -16,36 +16,13 @@ from . import expression, identity, regions, rig, uv
 from .bust import cut_mesh
 from .parts import Part, pick
 from .source import HeadSource
+from .variation import Variation, head_vertices, measure_variation
 
-SAMPLES = 4000
-SEED = 20
 COMPONENTS = 110
 ASYMMETRY_COMPONENTS = 14
-SCALE = 1.065
-"""The mean figure's head is smaller than adults are; see docs/head_model.md."""
-METRE = 0.1 * SCALE
 CUT_CENTRE = np.array([0.0, 6.35, 0.55])
 CUT_RADII = np.array([1.75, 1.35, 1.45])
 """Half-axes in decimetres of the ellipsoid whose lower half the bust keeps: a smooth collar."""
-
-
-@dataclass(frozen=True)
-class Variation:
-    """How the figure varies, before it is condensed.
-
-    Attributes:
-        mean: (N,3) the mean adult figure, decimetres.
-        targets: T names.
-        displacements: (T,N,3) without the part that only moves or turns the whole head.
-        covariance: (T,T) of the target weights of symmetric variation.
-        asymmetric_covariance: (T,T) of the target weights of left-right differences.
-    """
-
-    mean: NDArray[np.float64]
-    targets: tuple[str, ...]
-    displacements: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    asymmetric_covariance: NDArray[np.float64]
 
 
 def bake(source: HeadSource) -> HeadModel:
@@ -56,49 +33,6 @@ def bake(source: HeadSource) -> HeadModel:
     if util.find_spec(f"{__package__}.landmarks"):
         model = import_module(f"{__package__}.landmarks").embed(model)
     return model
-
-
-def measure_variation(source: HeadSource) -> Variation:
-    """Samples adults and reads every target they need."""
-    rng = np.random.default_rng(SEED)
-    macros = identity.sample_macros(SAMPLES, rng)
-    details = identity.sample_axes(identity.symmetric_axes(source), SAMPLES, rng)
-    lopsided = identity.sample_axes(identity.asymmetric_axes(source), SAMPLES, rng)
-    targets = macros.targets + tuple(sorted(set(details.targets) | set(lopsided.targets)))
-    weights = _spread(macros, targets) + _spread(details, targets)
-    displacements = np.stack([source.target(name) for name in targets]).astype(np.float32)
-    mean = source.mesh.vertices + np.tensordot(weights.mean(axis=0), displacements, 1)
-    anchors = np.flatnonzero(rig.figure_weights(source)[:, 2:4].sum(axis=1) > 0.95)
-    anchors = anchors[anchors < source.vertex_groups["body"].max()]
-    return Variation(
-        mean=(mean + mean[source.mirror] * [-1, 1, 1]) / 2,
-        targets=targets,
-        displacements=_without_drift(displacements, mean, anchors),
-        covariance=np.cov(weights.T),
-        asymmetric_covariance=np.cov(_spread(lopsided, targets).T),
-    )
-
-
-def _spread(samples: identity.Samples, targets: tuple[str, ...]) -> NDArray[np.float64]:
-    weights = np.zeros((len(samples.weights), len(targets)))
-    weights[:, [targets.index(name) for name in samples.targets]] = samples.weights
-    return weights
-
-
-def _without_drift(displacements: NDArray, mean: NDArray, anchors: NDArray) -> NDArray:
-    """Take out of each displacement the small rigid motion of the head that it contains (least squares)."""
-    local = mean - mean[anchors].mean(axis=0)
-    x, y, z = local.T
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    motions = np.stack(
-        [
-            np.stack([one, zero, zero], 1), np.stack([zero, one, zero], 1), np.stack([zero, zero, one], 1),
-            np.stack([zero, -z, y], 1), np.stack([z, zero, -x], 1), np.stack([-y, x, zero], 1),
-        ]
-    )  # fmt: skip
-    at_anchors = motions[:, anchors].reshape(6, -1)
-    amounts = displacements[:, anchors].reshape(len(displacements), -1) @ np.linalg.pinv(at_anchors)
-    return (displacements - np.tensordot(amounts, motions, 1)).astype(np.float32)
 
 
 def build_parts(source: HeadSource, mean: NDArray[np.float64]) -> list[Part]:
@@ -122,7 +56,8 @@ def _skin(source: HeadSource, mean: NDArray[np.float64]) -> Part:
     polygons, uv_polygons = source.mesh.group("body")
     offset = (mean - CUT_CENTRE) / CUT_RADII
     height = np.where(offset[:, 1] > 0, 1.0, 1 - np.linalg.norm(offset, axis=1))
-    cut = cut_mesh(polygons, uv_polygons, height, len(source.mesh.uv))
+    head = np.isin(np.arange(len(mean)), head_vertices(source, 0.2))
+    cut = cut_mesh(polygons, uv_polygons, height, len(source.mesh.uv), head)
     return Part(
         name="skin",
         material="skin",
@@ -159,13 +94,14 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     joint_follow = rig.joint_follow(source)
     vertices = np.concatenate([part.vertices for part in parts])
     joints = joint_follow @ variation.mean
+    metre = variation.unit / 1000
     origin = joints[rig.JOINT_NAMES.index("head")]
-    mirror = mirror_pairs(parts)
+    mirror = mirror_pairs(parts, source.mirror)
     basis, joint_basis = _identity(variation, follow, joint_follow, mirror)
     masks = regions.part_regions(parts)
     for name, mask in regions.painted_regions(source, parts[0]).items():
         masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
-    metres = (vertices - origin) * METRE
+    metres = (vertices - origin) * metre
     masks["face"] = regions.face_region(metres, masks["skin"], masks)
     bones = rig.figure_weights(source)
     materials = tuple(dict.fromkeys(part.material for part in parts))
@@ -182,15 +118,15 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
         material_names=materials,
         face_materials=polygon_materials[owner],
         polygon_materials=polygon_materials,
-        identity_basis=(basis * METRE).astype(np.float32),
-        identity_std=np.sqrt(((basis * METRE) ** 2).sum(axis=2).mean(axis=1)).astype(np.float32),
+        identity_basis=(basis * metre).astype(np.float32),
+        identity_std=np.sqrt(((basis * metre) ** 2).sum(axis=2).mean(axis=1)).astype(np.float32),
         asymmetry_start=COMPONENTS,
-        expression_basis=(_expressions(source, parts) * METRE).astype(np.float32),
+        expression_basis=(_expressions(source, parts) * metre).astype(np.float32),
         expression_names=expression.ARKIT_NAMES,
         joint_names=rig.JOINT_NAMES,
         joint_parents=np.array(rig.JOINT_PARENTS, np.int32),
-        joints=((joints - origin) * METRE).astype(np.float32),
-        joint_identity_basis=(joint_basis * METRE).astype(np.float32),
+        joints=((joints - origin) * metre).astype(np.float32),
+        joint_identity_basis=(joint_basis * metre).astype(np.float32),
         skin_weights=np.concatenate([rig.part_weights(part, bones) for part in parts]).astype(np.float32),
         landmarks={},
         regions=masks,
@@ -267,19 +203,27 @@ def _other_side(name: str) -> str:
     return {"L": name[:-1] + "R", "R": name[:-1] + "L"}.get(name[-1], name) if name[-2:-1] == "." else name
 
 
-def mirror_pairs(parts: list[Part]) -> NDArray[np.int32]:
+def mirror_pairs(parts: list[Part], figure_mirror: NDArray[np.int32]) -> NDArray[np.int32]:
     """(V,) the vertex at the mirrored place of the counterpart block.
+
+    Vertices at one place (the lips touch) are told apart by what they follow: each also gets the place it would have on
+    a random figure.
 
     Raises:
         ValueError: a block is not symmetric.
     """
+    random = np.random.default_rng(0).standard_normal((len(figure_mirror), 3)) * 0.01
     start = dict(zip([p.name for p in parts], np.cumsum([0] + [len(p.vertices) for p in parts]), strict=False))
     by_name = {part.name: part for part in parts}
     result = []
     for part in parts:
         other = by_name[_other_side(part.name)]
-        distance, index = KDTree(other.vertices).query(part.vertices * [-1, 1, 1])
-        if distance.max() > 1e-5 or len(set(index)) != len(index):
+        here = np.concatenate([part.vertices * [-1, 1, 1], part.follow @ random[figure_mirror]], axis=1)
+        there = np.concatenate([other.vertices, other.follow @ random], axis=1)
+        _, nearest = KDTree(there).query(here)
+        index = np.asarray(nearest, np.int32)
+        distance = np.linalg.norm(here[:, :3] - other.vertices[index], axis=1)
+        if distance.max() > 1e-5 or len(np.unique(index)) != len(index):
             raise ValueError(f"{part.name} is not the mirror image of {other.name}.")
         result.append(index + start[other.name])
     return np.concatenate(result).astype(np.int32)

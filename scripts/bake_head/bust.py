@@ -43,6 +43,11 @@ class _Blends:
             self.rows.append((start, end, share))
         return self.index[key]
 
+    def order(self, first: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Unmoved vertices of the chosen kind first, then the rest, either by their old number."""
+        starts, ends, shares = (np.array(column) for column in zip(*self.rows, strict=True))
+        return np.lexsort([ends, starts, ~((shares == 0) & first[starts])])
+
     def matrix(self, columns: int) -> sparse.csr_matrix:
         starts, ends, shares = (np.array(column) for column in zip(*self.rows, strict=True))
         rows = np.arange(len(starts))
@@ -56,7 +61,11 @@ class _Blends:
 
 
 def cut_mesh(
-    polygons: NDArray[np.int32], uv_polygons: NDArray[np.int32], height: NDArray[np.float64], uv_count: int
+    polygons: NDArray[np.int32],
+    uv_polygons: NDArray[np.int32],
+    height: NDArray[np.float64],
+    uv_count: int,
+    first: NDArray[np.bool_],
 ) -> Cut:
     """Keep the part of a quad mesh where `height` is positive, with a smooth edge where it is zero.
 
@@ -65,6 +74,7 @@ def cut_mesh(
         uv_polygons: (P,4) into `uv_count` UV vertices.
         height: (N,) signed distance from the cut; it is read linearly along edges.
         uv_count: number of UV vertices.
+        first: (N,) vertices that are numbered first, in their old order, so that their numbers outlive a change of cut.
     """
     slides = _snap(polygons, height)
     level = height.copy()
@@ -93,10 +103,12 @@ def cut_mesh(
         for piece in _quads(len(corners)):
             new_polygons.append([corners[i] if i >= 0 else -1 for i in piece])
             new_uv_polygons.append([uv_corners[i] if i >= 0 else -1 for i in piece])
+    order = vertices.order(first)
+    number = np.append(np.argsort(order), -1)  # the last entry keeps the -1 of triangles
     return Cut(
-        follow=vertices.matrix(len(height)),
+        follow=vertices.matrix(len(height))[order],
         uv_follow=uvs.matrix(uv_count),
-        polygons=np.array(new_polygons, np.int32),
+        polygons=number[np.array(new_polygons)].astype(np.int32),
         uv_polygons=np.array(new_uv_polygons, np.int32),
     )
 

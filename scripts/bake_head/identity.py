@@ -18,24 +18,40 @@ OPPOSITES = (
 RACES, GENDERS, AGES = ("african", "asian", "caucasian"), ("female", "male"), ("young", "old")
 LEVELS = ("min", "average", "max")
 SPREAD = {
-    "cheek": 0.22, "chin": 0.22, "ears": 0.25, "eyebrows": 0.22, "eyes": 0.22, "forehead": 0.22, "head": 0.16,
-    "mouth": 0.2, "neck": 0.15, "nose": 0.22,
+    "cheek": 1.5, "chin": 1.7, "ears": 2.0, "eyebrows": 1.4, "eyes": 0.8, "forehead": 2.0, "head": 3.0,
+    "mouth": 1.1, "neck": 3.0, "nose": 1.3,
 }  # fmt: skip
-"""Standard deviation of the targets' weights by folder, chosen by eye and by the anthropometric table."""
-ASYMMETRY_SPREAD = 0.12
+"""By folder, how far one standard deviation of a target's weight moves the most moved vertex, millimetres."""
+SPREAD_OF = {
+    "ears/l-ear-shape-pointed": 0.5, "ears/l-ear-shape-triangle": 1.0, "eyebrows/eyebrows-trans-backward": 1.0,
+    "eyes/l-eye-eyefold-concave": 0.5, "forehead/forehead-nubian-decr": 1.5, "head/head-angle-in": 0.0,
+    "head/head-diamond": 1.2, "head/head-square": 1.2, "head/head-rectangular": 1.5, "head/head-triangular": 1.2,
+    "mouth/mouth-angles-down": 0.5, "neck/neck-double-decr": 1.5, "nose/nose-point-down": 1.0,
+}  # fmt: skip
+"""Targets that look odd at their folder's spread."""
+LARGEST_WEIGHT = 0.4
+"""Standard deviation above which a weak target is not pushed, however little it moves."""
+ASYMMETRY = 0.6
+"""As `SPREAD`, for left-right differences."""
 
 
 @dataclass(frozen=True)
 class Axis:
     """One direction in which a head varies: a weight above 0 applies `positive`, below 0 `negative`.
 
-    Names are tuples, because one axis may move a left and a right target together.
+    Names are tuples, because one axis may move a left and a right target together. `spread` is how far one standard
+    deviation moves the most moved vertex, in millimetres.
     """
 
     name: str
     positive: tuple[str, ...]
     negative: tuple[str, ...]
     spread: float
+
+    def deviation(self, reach: dict[str, float]) -> float:
+        """Standard deviation of the weight, given how far, in millimetres, each target moves its most moved vertex."""
+        distance = float(np.mean([reach[name] for name in self.positive + self.negative]))
+        return min(LARGEST_WEIGHT, self.spread / distance) if distance > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -64,8 +80,10 @@ def symmetric_axes(source: HeadSource) -> list[Axis]:
             pairs = [(n, right_of.get(n)) for n in (other, name) if n]
             sides = [tuple(f"{folder}/{n}" for n in pair if n) for pair in pairs]
             positive, negative = (sides[0], sides[1]) if other else (sides[0], ())
-            if folder != "head" or "trans" not in name:
-                axes.append(Axis(f"{folder}/{name}", positive, negative, SPREAD[folder]))
+            if (name.endswith("-trans-in") and name not in right_of) or (folder == "head" and "trans" in name):
+                continue  # these move the whole feature to one side, or the whole head
+            axis = f"{folder}/{name}"
+            axes.append(Axis(axis, positive, negative, SPREAD_OF.get(axis, SPREAD[folder])))
     return axes
 
 
@@ -74,22 +92,30 @@ def asymmetric_axes(source: HeadSource) -> list[Axis]:
     axes = []
     for name in source.target_names("asym"):
         if name.endswith("-l") and "breast" not in name and "trunk" not in name:
-            axes.append(Axis(name, (f"asym/{name}",), (f"asym/{name[:-1]}r",), 2 * ASYMMETRY_SPREAD))
+            axes.append(Axis(name, (f"asym/{name}",), (f"asym/{name[:-1]}r",), ASYMMETRY))
+    for name in ("mouth/mouth-trans-in", "nose/nose-trans-in"):
+        axes.append(Axis(name, (name,), (name[:-2] + "out",), ASYMMETRY))
     for axis in symmetric_axes(source):
         if len(axis.positive) == 2 and axis.negative:
-            axes.append(
-                Axis(axis.name, (axis.positive[0], axis.negative[1]), (axis.negative[0], axis.positive[1]), 0.06)
-            )
+            one_up, other_up = (axis.positive[0], axis.negative[1]), (axis.negative[0], axis.positive[1])
+            axes.append(Axis(axis.name, one_up, other_up, ASYMMETRY / 2))
     return axes
 
 
-def sample_axes(axes: list[Axis], count: int, rng: np.random.Generator) -> Samples:
-    """Heads with independent normal weights, held within two and a half standard deviations."""
+def sample_axes(axes: list[Axis], reach: dict[str, float], count: int, rng: np.random.Generator) -> Samples:
+    """Heads with independent normal weights, held within two and a half standard deviations.
+
+    Args:
+        axes: the directions.
+        reach: how far each target moves its most moved vertex, millimetres.
+        count: number of heads.
+        rng: source of randomness.
+    """
     targets = tuple(sorted({name for axis in axes for name in axis.positive + axis.negative}))
     column = {name: i for i, name in enumerate(targets)}
     weights = np.zeros((count, len(targets)))
     for axis in axes:
-        draw = np.clip(rng.standard_normal(count), -2.5, 2.5) * axis.spread
+        draw = np.clip(rng.standard_normal(count), -2.5, 2.5) * axis.deviation(reach)
         if not axis.negative:
             draw = np.abs(draw)
         for sign, names in ((1, axis.positive), (-1, axis.negative)):
@@ -100,12 +126,12 @@ def sample_axes(axes: list[Axis], count: int, rng: np.random.Generator) -> Sampl
 
 def sample_macros(count: int, rng: np.random.Generator) -> Samples:
     """Adults of all ages, both sexes and mixed ancestry, of ordinary build, as weights of the macro targets."""
-    race: NDArray = rng.dirichlet([0.7, 0.7, 0.7], count)
-    male = np.where(rng.random(count) < 0.5, rng.beta(1.5, 6, count), rng.beta(6, 1.5, count))
-    old = rng.beta(1.1, 2.2, count)
+    race: NDArray = rng.dirichlet([1.2, 1.2, 1.2], count)
+    male = np.where(rng.random(count) < 0.5, rng.beta(2, 6, count), rng.beta(6, 2, count))
+    old = 0.85 * rng.beta(1.5, 3, count)
     gender = np.stack([1 - male, male], axis=1)
     age = np.stack([1 - old, old], axis=1)
-    muscle, weight = (_levels(rng.beta(5, 5, count)) for _ in range(2))
+    muscle, weight = (_levels(rng.beta(8, 8, count)) for _ in range(2))
     names, columns = [], []
     for r, g, a in product(range(3), range(2), range(2)):
         names.append(f"macrodetails/{RACES[r]}-{GENDERS[g]}-{AGES[a]}")
@@ -146,11 +172,10 @@ def condense(
     """
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.clip(values, 0, None))
-    spread = np.einsum("ts,tvc->svc", root, displacements) * np.sqrt(importance)[:, None]
-    flat = spread.reshape(len(spread), -1)
-    strength, modes = np.linalg.eigh(flat @ flat.T)
+    flat = (displacements * np.sqrt(importance)[:, None]).reshape(len(displacements), -1)
+    strength, modes = np.linalg.eigh(root.T @ (flat @ flat.T) @ root)
     order = np.argsort(strength)[::-1][:count]
     weights = (root @ modes[:, order]).T
-    components = np.einsum("kt,tvc->kvc", weights, displacements).reshape(len(weights), -1)
+    components = weights @ displacements.reshape(len(displacements), -1)
     peak = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
     return weights * np.sign(peak)
