@@ -18,7 +18,7 @@ from .delight import delight
 from .eyes import iris_color
 from .project import Projection, project_photo, smoothstep, to_srgb
 from .result import TextureResult
-from .surface import UvSurface, uv_surface
+from .surface import UvSurface, uv_surface, vertex_normals
 
 
 def make_texture(
@@ -42,13 +42,15 @@ def make_texture(
     surface = uv_surface(head, options.texture_size)
     base = load_base_skin(options.texture_size)
     progress.check()
-    seen = project_photo(head, fit.posed + hair, fit.camera, photo.pixels, masks, surface)
+    posed = fit.posed + hair
+    seen = project_photo(head, posed, fit.camera, photo.pixels, masks, surface)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
     base_color = srgb_to_linear(base.albedo)[surface.mask]
-    face_texels = on_skin & (surface.gather(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
+    face_texels = on_skin & (surface.smooth(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
     trusted_skin = seen.seen * seen.skin * (1 - seen.hair) * on_skin
     mean_base = base_color[face_texels].mean(0)
-    lit = delight(seen.color, seen.normals, base_color / mean_base, trusted_skin * face_texels)
+    normals = vertex_normals(posed, head.faces)
+    lit = delight(seen.color, base_color / mean_base, trusted_skin * face_texels, normals, surface, head)
     progress.check()
     direct = Layer(lit.color, soften(seen.seen * np.maximum(seen.skin, seen.hair) * on_skin, surface, 0.006))
     skin = Layer(lit.color, trusted_skin)
@@ -80,7 +82,7 @@ def _material(head: HeadModel, surface: UvSurface, name: str) -> NDArray[np.bool
 def _inner_mouth(head: HeadModel, surface: UvSurface) -> NDArray[np.bool_]:
     """(N,) texels of the mouth's lining, which no photo may paint."""
     region = head.regions["inner_mouth"].astype(np.float32)
-    return surface.gather(region[:, None], head.faces)[:, 0] > 0.5
+    return surface.smooth(region[:, None], head.faces)[:, 0] > 0.5
 
 
 def _with_hair(
@@ -104,10 +106,12 @@ def _with_hair(
     hairiness = float(smoothstep(np.array(share), 0.5 * MANY_HAIRS, 1.5 * MANY_HAIRS))
     if hairiness == 0.0 or hair.sum() < 1.0:
         return under, np.average(under, axis=0, weights=scalp + 1e-9).astype(np.float32)
-    combed = spread(color, hair, surface, head) * strands(head, surface, seed)[:, None]
     cover = hair_cover(head, surface, seen, on_skin, hairiness)[:, None]
-    mean = np.average(color, axis=0, weights=hair).astype(np.float32)
-    return (1 - cover) * under + cover * combed, mean
+    haired = np.nonzero((cover[:, 0] > 0) & on_skin)[0]
+    combed = spread(color, hair, surface, head)[haired] * strands(head, surface, haired, seed)[:, None]
+    mixed = under.copy()
+    mixed[haired] += cover[haired] * (combed - under[haired])
+    return mixed, np.average(color, axis=0, weights=hair).astype(np.float32)
 
 
 def _with_iris(
@@ -124,6 +128,6 @@ def _with_iris(
 
 def _warnings(direct: Layer, face_texels: NDArray[np.bool_]) -> tuple[str, ...]:
     share = float(direct.weight[face_texels].mean())
-    if share < 0.35:
+    if share < 0.25:
         return (f"Only {share:.0%} of the face is seen well in this photo; the rest of its skin is completed.",)
     return ()

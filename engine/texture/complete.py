@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
 from .harmonic import extend
-from .project import Projection, smoothstep
+from .project import Projection, sample, smoothstep
 from .surface import UvSurface, surface_edges
 
 FLOOR = 2e-3
@@ -72,14 +72,14 @@ def match(
     ratio = np.log((target + FLOOR) / (source + FLOOR))
     known, trust = to_vertices(ratio, weights, surface, head)
     field = extend(surface_edges(head), known, TRUST * trust**2)
-    return (source + FLOOR) * np.exp(surface.gather(field, head.faces)) - FLOOR
+    return (source + FLOOR) * np.exp(surface.smooth(field, head.faces)) - FLOOR
 
 
 def spread(color: NDArray, weights: NDArray, surface: UvSurface, head: HeadModel) -> NDArray[np.float32]:
     """Known texel colours (N,3), averaged and carried smoothly over the whole surface, (N,3)."""
     known, trust = to_vertices(np.log(color + FLOOR), weights, surface, head)
     field = extend(surface_edges(head), known, TRUST * trust**2)
-    return np.exp(surface.gather(field, head.faces)) - FLOOR
+    return np.exp(surface.smooth(field, head.faces)) - FLOOR
 
 
 def mirrored(layer: Layer, surface: UvSurface) -> Layer:
@@ -100,12 +100,11 @@ def soften(weight: NDArray, surface: UvSurface, fraction: float) -> NDArray[np.f
     return weight * smoothstep(distance, 0.0, reach)
 
 
-def strands(head: HeadModel, surface: UvSurface, seed: int) -> NDArray[np.float32]:
-    """(N,) multiplicative detail around 1 that runs from the crown down like combed hair."""
-    points = surface.gather(head.vertices, head.faces)
+def strands(head: HeadModel, surface: UvSurface, part: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+    """(n,) multiplicative detail around 1, at the texels `part`, that runs from the crown down like combed hair."""
+    points = surface.gather(head.vertices, head.faces, part)
     scalp = head.vertices[head.regions["scalp"]]
-    centre = (scalp.min(0) + scalp.max(0)) / 2
-    x, y, z = (points - centre).T
+    x, y, z = (points - (scalp.min(0) + scalp.max(0)) / 2).T
     around = (np.arctan2(x, z) / (2 * np.pi)) % 1.0
     down = np.arctan2(np.hypot(x, z), y) / np.pi
     rng = np.random.default_rng(seed)
@@ -113,12 +112,8 @@ def strands(head: HeadModel, surface: UvSurface, seed: int) -> NDArray[np.float3
     for columns, rows, strength in ((97, 3, 0.10), (311, 5, 0.14), (997, 9, 0.12)):
         noise = rng.standard_normal((rows + 1, columns)).astype(np.float32)
         noise = np.concatenate([noise, noise[:, :1]], 1)
-        width = 1 << 12
-        grid = np.zeros((-(-len(points) // width) * width, 2), np.float32)
-        grid[: len(points)] = np.stack([around * columns, down * rows], -1)
-        grid = grid.reshape(-1, width, 2)
-        sampled = cv2.remap(noise, grid[..., 0], grid[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        total += strength * sampled.ravel()[: len(points)]
+        places = np.stack([around * columns + 0.5, down * rows + 0.5], -1).astype(np.float32)
+        total += strength * sample(noise, places)
     return np.exp(total)
 
 
@@ -138,7 +133,7 @@ def hair_cover(
     values = (TRUST * trust[:, None] ** 2 * known + SCALP_PRIOR * prior[:, None]) / np.maximum(strength, 1e-9)[:, None]
     values[head.regions["ears"]] = 0
     field = extend(surface_edges(head), values, strength)
-    return smoothstep(surface.gather(field, head.faces)[:, 0], 0.3, 0.7)
+    return smoothstep(surface.smooth(field, head.faces)[:, 0], 0.3, 0.7)
 
 
 def blend(direct: Layer, twin: Layer, base: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..heads.model import HeadModel
 from ..render.lighting import irradiance, solve_illumination
+from .complete import to_vertices
+from .surface import UvSurface
 
 DARKEST, BRIGHTEST = 0.35, 1.8
 """Limits of the shading that is divided out: beyond them noise would be amplified or highlights blackened."""
+LEAST_TRUST = 0.2
+"""Vertices trusted less say nothing about the light."""
 
 
 @dataclass(frozen=True)
@@ -28,27 +33,26 @@ class Delit:
 
 def delight(
     color: NDArray[np.float32],
-    normals: NDArray[np.float32],
     relative: NDArray[np.float32],
     weights: NDArray[np.float32],
+    normals: NDArray[np.float32],
+    surface: UvSurface,
+    head: HeadModel,
 ) -> Delit:
     """Solve the light on trusted skin and divide it out everywhere.
 
     Args:
-        color: (N,3) observed linear RGB.
-        normals: (N,3) head frame.
+        color: (N,3) observed linear RGB at the texels.
         relative: (N,3) expected albedo variation (base skin over its mean), so that lips are not read as shadow.
         weights: (N,) trusted skin of the face.
+        normals: (V,3) head frame. Shading varies slowly: it is solved and evaluated at the vertices.
     """
-    part = _sample(weights)
-    mean = np.average(color[part] / np.maximum(relative[part], 0.05), axis=0, weights=weights[part])
-    light = solve_illumination(normals[part], relative[part] * mean, color[part], weights[part])
-    level = np.average(irradiance(normals[part], light), axis=0, weights=weights[part])
+    means, trust = to_vertices(np.concatenate([color, relative], 1), weights, surface, head)
+    lit = np.nonzero(trust > LEAST_TRUST)[0]
+    observed, expected = means[lit, :3], np.maximum(means[lit, 3:], 0.05)
+    mean = np.average(observed / expected, axis=0, weights=trust[lit])
+    light = solve_illumination(normals[lit], expected * mean, observed, trust[lit])
+    level = np.average(irradiance(normals[lit], light), axis=0, weights=trust[lit])
     light = (light / np.maximum(level, 1e-4)).astype(np.float32)
-    shading = np.clip(irradiance(normals, light), DARKEST, BRIGHTEST)
-    return Delit((color / shading).astype(np.float32), light)
-
-
-def _sample(weights: NDArray[np.float32], most: int = 40_000) -> NDArray[np.int64]:
-    trusted = np.nonzero(weights > 0.2)[0]
-    return trusted[:: max(1, len(trusted) // most)]
+    shading = surface.smooth(np.clip(irradiance(normals, light), DARKEST, BRIGHTEST), head.faces)
+    return Delit(color / shading, light)

@@ -20,7 +20,7 @@ DEPTH_SLACK = 0.004
 """How far behind the nearest surface a texel may lie and still count as seen, metres."""
 EDGE_JUMP = 0.008
 """A step in depth this large is an occluding edge, metres."""
-GRAZING, SQUARE = 0.15, 0.65
+GRAZING, SQUARE = 0.12, 0.5
 """Cosines of the view angle at which trust begins and is complete."""
 
 
@@ -29,17 +29,15 @@ class Projection:
     """The photo on the surface texels (flat, as in `UvSurface`).
 
     Attributes:
-        color: (N,3) float32 linear RGB.
+        color: (N,3) float32 linear RGB, 0 where the surface faces away.
         seen: (N,) float32 trust from visibility and view angle alone, 0..1.
-        skin, hair: (N,) float32 masks at the texels, times visibility near edges; 0..1.
-        normals: (N,3) float32 head frame.
+        skin, hair: (N,) float32 masks at the texels; 0..1.
     """
 
     color: NDArray[np.float32]
     seen: NDArray[np.float32]
     skin: NDArray[np.float32]
     hair: NDArray[np.float32]
-    normals: NDArray[np.float32]
 
 
 def to_srgb(linear: NDArray) -> NDArray[np.uint8]:
@@ -62,25 +60,33 @@ def project_photo(
         posed: (V,3) metres, the head as it is in the photo.
         pixels: (H,W,3) sRGB photo, the camera's size.
     """
-    points = surface.gather(posed, head.faces)
-    normals = surface.gather(vertex_normals(posed, head.faces), head.faces)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    view = camera.position - points
-    facing = np.einsum("nc,nc->n", normals, view / np.linalg.norm(view, axis=1, keepdims=True))
-    places = camera.project(points).astype(np.float32)
+    normals = vertex_normals(posed, head.faces)
+    view = camera.position - posed
+    facing = np.einsum("vc,vc->v", normals, view) / np.linalg.norm(view, axis=1)
+    facing = surface.smooth(facing[:, None], head.faces)[:, 0]
+    front = np.nonzero(facing > GRAZING)[0]
+    # Homogeneous pixels are linear on a triangle, so they are computed once per vertex.
+    homogeneous = surface.gather(camera.to_camera(posed) @ camera.K.T, head.faces, front)
+    depth = homogeneous[:, 2]
+    places = homogeneous[:, :2] / depth[:, None]
     inside = (places >= 1).all(1) & (places[:, 0] < camera.width - 1) & (places[:, 1] < camera.height - 1)
-    clear = _clearance(head, posed, camera, points, places)
-    seen = smoothstep(facing, GRAZING, SQUARE) * clear * inside
+    trust = smoothstep(facing[front], GRAZING, SQUARE) * _clearance(head, posed, camera, depth, places) * inside
+    photo = _prefiltered(pixels, len(front), places)
+
+    def spread(values: NDArray) -> NDArray[np.float32]:
+        out = np.zeros((len(facing), *values.shape[1:]), np.float32)
+        out[front] = values
+        return out
+
     return Projection(
-        color=_sample(srgb_to_linear(_prefiltered(pixels, places, surface)), places),
-        seen=seen,
-        skin=_sample(masks.skin, places) * inside,
-        hair=_sample(masks.hair, places) * inside,
-        normals=normals,
+        color=spread(srgb_to_linear(sample(photo, places))),
+        seen=spread(trust),
+        skin=spread(sample(masks.skin, places)),
+        hair=spread(sample(masks.hair, places)),
     )
 
 
-def _sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32]:
+def sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """Values at pixel places (N,2). cv2.remap wants a picture-shaped map of limited width, hence the reshape."""
     width = 1 << 12
     count = len(places)
@@ -92,11 +98,10 @@ def _sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32
     return found.reshape(rows * width, *picture.shape[2:])[:count]
 
 
-def _prefiltered(pixels: NDArray[np.uint8], places: NDArray[np.float32], surface: UvSurface) -> NDArray[np.uint8]:
-    """The photo, blurred where it has more detail than the texture can hold."""
-    step = surface.picture(places)
-    both = surface.mask[:, 1:] & surface.mask[:, :-1]
-    stride = float(np.median(np.linalg.norm(step[:, 1:] - step[:, :-1], axis=-1)[both])) if both.any() else 1.0
+def _prefiltered(pixels: NDArray[np.uint8], texels: int, places: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The photo, blurred where it has more pixels on the head than the texture has texels for them."""
+    extent = np.clip(places.max(0) - places.min(0), 1, pixels.shape[1::-1])
+    stride = float(np.sqrt(extent.prod() / texels))
     return pixels if stride < 1.5 else cv2.GaussianBlur(pixels, (0, 0), 0.4 * stride)
 
 
@@ -115,24 +120,23 @@ def head_view(camera: Camera, vertices: NDArray, side: int = VIEW_SIDE, margin: 
 
 
 def _clearance(
-    head: HeadModel, posed: NDArray, camera: Camera, points: NDArray, places: NDArray
+    head: HeadModel, posed: NDArray, camera: Camera, depth: NDArray[np.float32], places: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(N,) 1 where a texel is the nearest surface and away from any occluding edge, falling to 0 at the edge."""
+    """(n,) 1 where a texel is the nearest surface and away from any occluding edge, falling to 0 at the edge."""
     import torch
 
     from ..render.rasterize import rasterize_mesh
 
     view = head_view(camera, posed)
-    vertices = torch.tensor(posed.astype(np.float32))
-    raster = rasterize_mesh(vertices, torch.tensor(head.faces), view)
-    depth = raster.depth.numpy()
-    far = np.where(np.isfinite(depth), depth, 10 * np.nanmax(depth[np.isfinite(depth)])).astype(np.float32)
+    raster = rasterize_mesh(torch.tensor(posed.astype(np.float32)), torch.tensor(head.faces), view)
+    drawn = raster.mask.numpy()
+    nearest = np.where(drawn, raster.depth.numpy(), 1e3).astype(np.float32)
     reach = max(2, round(VIEW_SIDE * 0.008))
-    nearest = cv2.erode(far, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    open_sky = (np.isfinite(depth) & (far - nearest < EDGE_JUMP)).astype(np.uint8)
-    edge_free = np.clip(cv2.distanceTransform(open_sky, cv2.DIST_L2, 3) / reach, 0, 1).astype(np.float32)
+    in_front = cv2.erode(nearest, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    open_sky = (drawn & (nearest - in_front < EDGE_JUMP)).astype(np.uint8)
+    edge_free = np.minimum(cv2.distanceTransform(open_sky, cv2.DIST_L2, 3) / reach, 1).astype(np.float32)
+    farthest = cv2.dilate(np.where(drawn, nearest, 0).astype(np.float32), np.ones((3, 3), np.uint8))
     scale = view.K[0, 0] / camera.K[0, 0]
-    shifted = ((places - camera.K[:2, 2]) * scale + view.K[:2, 2]).astype(np.float32)
-    at_depth = _sample(cv2.dilate(np.where(np.isfinite(depth), far, 0).astype(np.float32), np.ones((3, 3))), shifted)
-    visible = camera.to_camera(points)[:, 2] < at_depth + DEPTH_SLACK
-    return _sample(edge_free, shifted) * visible
+    offset = view.K[:2, 2] - camera.K[:2, 2] * scale
+    shifted = (places * scale + offset).astype(np.float32)
+    return sample(edge_free, shifted) * (depth < sample(farthest, shifted) + DEPTH_SLACK)

@@ -13,6 +13,9 @@ from ..heads.model import HeadModel
 from .harmonic import edges_of
 from .mirror import mirrored_uv_corners
 
+LARGE = 1024
+"""From this texture size on, smooth fields are made at a quarter of it."""
+
 
 @dataclass(frozen=True)
 class UvSurface:
@@ -27,6 +30,7 @@ class UvSurface:
         weights: (N,3) float32 barycentrics.
         mirror_map: (S,S,2) float32 x, y texel coordinates of the mirrored surface point for cv2.remap; -1 if none.
         gutter: (S,S,2) int32 row, column of the nearest texel on an island, to pad islands.
+        coarse: the same at a quarter of the size, for large textures.
     """
 
     size: int
@@ -35,11 +39,25 @@ class UvSurface:
     weights: NDArray[np.float32]
     mirror_map: NDArray[np.float32]
     gutter: NDArray[np.int32]
+    coarse: UvSurface | None = None
 
-    def gather(self, values: NDArray, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Interpolate per-vertex values (V,C) to the surface texels, (N,C)."""
-        corners = values.astype(np.float32)[triangles]
-        return np.einsum("nkc,nk->nc", corners[self.faces], self.weights)
+    def gather(
+        self, values: NDArray, triangles: NDArray[np.int32], part: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """Interpolate per-vertex values (V,C) to the surface texels, (N,C), or to the texels `part` only."""
+        faces, weights = (self.faces, self.weights) if part is None else (self.faces[part], self.weights[part])
+        columns = values.shape[1]
+        corners = np.take(values.astype(np.float32)[triangles].reshape(len(triangles), -1), faces, axis=0)
+        return sum(corners[:, k * columns : (k + 1) * columns] * weights[:, k : k + 1] for k in range(3))
+
+    def smooth(self, values: NDArray, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+        """`gather` for values that vary slowly, made at a quarter of the resolution."""
+        if self.coarse is None:
+            return self.gather(values, triangles)
+        small = self.coarse.padded(self.coarse.picture(self.coarse.gather(values, triangles)))
+        return cv2.resize(small, (self.size, self.size), interpolation=cv2.INTER_LINEAR).reshape(
+            self.size, self.size, -1
+        )[self.mask]
 
     def picture(self, flat: NDArray, fill: float = 0.0) -> NDArray[np.float32]:
         """Flat values (N,) or (N,C) laid out as a picture (S,S[,C])."""
@@ -70,7 +88,7 @@ class _Key:
         return isinstance(other, _Key) and other.head is self.head
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _cached(key: _Key, size: int) -> UvSurface:
     import torch
 
@@ -82,7 +100,8 @@ def _cached(key: _Key, size: int) -> UvSurface:
     mask = face >= 0
     faces = face[mask].astype(np.int64)
     weights = raster.barycentrics.numpy()[mask]
-    return UvSurface(size, mask, faces, weights, _mirror_map(head, size, mask, faces, weights), _gutter(mask))
+    coarse = _cached(key, size // 4) if size >= LARGE else None
+    return UvSurface(size, mask, faces, weights, _mirror_map(head, size, mask, faces, weights), _gutter(mask), coarse)
 
 
 def _mirror_map(head: HeadModel, size: int, mask: NDArray, faces: NDArray, weights: NDArray) -> NDArray[np.float32]:
