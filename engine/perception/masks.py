@@ -24,17 +24,22 @@ from .observation import FaceObservation, Masks
 CROP_SIDE = 320  # pixels
 CROP_MARGIN = 2.8  # crop side over the face's longer side
 SKIN, HAIR, CLOTHES, BACKGROUND = range(4)
-ROUNDS = 3  # of learning colours
+ROUNDS = 2  # of learning colours
 STEPS = 2  # of smoothing in each
 SMOOTHNESS = 3.0
 EDGE = 0.02**2  # squared contrast of an edge worth keeping
 UNIFORM = -17.0  # log density of a feature that may be anything
+ABSENT = 6.0  # below that: a class of which next to nothing was seen
 UNLIKE_SKIN = 1.0  # added to that: other classes learn only from what is no likelier skin (bald heads have no hair)
 SKIN_SPREAD = np.array([7.0, 3.0, 3.5, 3.0])  # what is left of skin when its shading is taken out
 WIDE_SKIN = np.array([2.5, 1.6, 1.6, 2.0])  # times that: highlights, deep shadow, make-up
 SHADOW = 0.55  # Lab of the neck in the chin's shadow over Lab of the face
+BEARDED = 0.2  # of the chin not skin-coloured
+BALD_AREA, BALD_COLOUR = 0.3, 9.5  # of the face's area; distance in Lab, lightness halved
 SMALLEST_SEED = 0.02  # of the seeds' area; a part that touches less is there by chance
-FACE_DETAILS = (topo.RIGHT_EYE, topo.LEFT_EYE, topo.OUTER_LIPS, topo.RIGHT_BROW, topo.LEFT_BROW)
+FACE_DETAILS = (  # loops, and by how much they are skin whatever their colour
+    (topo.OUTER_LIPS, 0.9), (topo.RIGHT_BROW, 0.7), (topo.LEFT_BROW, 0.7), (topo.RIGHT_EYE, 0.2), (topo.LEFT_EYE, 0.2)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ def _classify(scene: _Scene) -> NDArray[np.float32]:
     prior = np.concatenate([prior / prior.sum(axis=0) * evidence, 1.0 - evidence[None]])
     # A beard is not skin-coloured, and yet belongs to the face; brows, lids and lips are shaded and made up.
     bearded = core_face(scene.frame) * (0.3 + 0.4 * ramp(scene.frame.down, 0.15, 0.4))
-    trust = 1.0 - bearded - 0.4 * ears(scene.frame)
+    details = np.maximum.reduce([share * scene.frame.region(loop, 0.01) for loop, share in FACE_DETAILS])
+    trust = (1.0 - bearded - 0.4 * ears(scene.frame)) * (1.0 - details)
     skin = _skin_density(scene)
     unary = np.log(prior + 1e-6)
     # At first only skin has a colour: what is not skin-coloured where hair may be teaches the colour of hair.
@@ -110,7 +116,7 @@ def _classify(scene: _Scene) -> NDArray[np.float32]:
     for _ in range(ROUNDS):
         colour = np.stack([skin, *_other_densities(scene, chance, skin)])
         chance = _settle(unary + trust * colour, scene.smooth)
-        chance = _without_loose_parts(scene, chance)
+        chance = _without_loose_parts(scene, chance, skin)
     return chance
 
 
@@ -143,7 +149,7 @@ def _other_densities(
     for index, count in ((HAIR, 3), (CLOTHES, 4), (BACKGROUND, 4)):
         likely = (chance[index] > 0.6) & (skin < UNIFORM + UNLIKE_SKIN) & ~doubtful[index]
         if likely.sum() < 60:
-            densities.append(np.full(scene.person.shape, UNIFORM, np.float32))
+            densities.append(np.full(scene.person.shape, UNIFORM - ABSENT, np.float32))
             continue
         model = learn_mixture(scene.features[likely], count, chance[index][likely])
         densities.append(np.maximum(model.log_density(scene.features), UNIFORM - 3.0))
@@ -155,7 +161,7 @@ def _skin_density(scene: _Scene) -> NDArray[np.float32]:
     frame = scene.frame
     across, down = np.clip(frame.across, -1.2, 1.2), np.clip(frame.down, -0.7, 1.2)
     terms = np.stack([np.ones_like(across), across, down, across**2], axis=-1)
-    others = np.maximum.reduce([frame.region(loop, 0.02) for loop in FACE_DETAILS])
+    others = np.maximum.reduce([frame.region(loop, 0.02) for loop, _ in FACE_DETAILS])
     sample = (core_face(frame) > 0.5) & (others < 0.1) & (scene.person > 0.5)
     design, values = terms[sample][::2].astype(np.float64), scene.features[sample][::2].astype(np.float64)
     # Dark samples are beard, lashes, frames: start from the lighter part.
@@ -196,14 +202,33 @@ def _gaussian(apart: NDArray, spread: NDArray) -> NDArray[np.float32]:
     return (-0.5 * np.einsum("...f,...f->...", scaled, scaled) - constant).astype(np.float32)
 
 
-def _without_loose_parts(scene: _Scene, chance: NDArray[np.float32]) -> NDArray[np.float32]:
+def _without_loose_parts(scene: _Scene, chance: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.float32]:
     """Skin that is not connected to the face, and hair that is not connected to the scalp, are something else."""
     frame = scene.frame
-    chance = _keep(chance, SKIN, core_face(frame) > 0.5, (CLOTHES, BACKGROUND))
+    chin = (core_face(frame) > 0.5) & (frame.down > 0.75)
+    if (
+        chin.any() and (skin[chin] < UNIFORM).mean() > BEARDED
+    ):  # then hair under the chin is beard, which counts as skin
+        under = neck(frame) * ramp(frame.down, 1.5, 1.25)
+        chance = _move(chance, HAIR, under, (SKIN,))
+    # A beard may part the neck and the ears from the face: it connects them, too.
+    chance = _keep(chance, SKIN, core_face(frame) > 0.5, (CLOTHES, BACKGROUND), chance[SKIN] + chance[HAIR])
     scalp = (frame.inside < 0.0) & (frame.inside > -0.3) & (frame.down < 0.1)
     below = ramp(frame.down, 0.5, 0.7) * (1.0 - _long_hair(scene, chance[HAIR]))
     chance = _move(chance, HAIR, below, (SKIN, CLOTHES, BACKGROUND))
-    return _keep(chance, HAIR, scalp, (SKIN, CLOTHES, BACKGROUND))
+    chance = _keep(chance, HAIR, scalp, (SKIN, CLOTHES, BACKGROUND), chance[HAIR])
+    return _move(chance, HAIR, np.ones_like(scalp, np.float32), (SKIN,)) if _bald(scene, chance, scalp) else chance
+
+
+def _bald(scene: _Scene, chance: NDArray[np.float32], scalp: NDArray[np.bool_]) -> bool:
+    """Whether what was taken for hair is little and has the colour of the skin."""
+    hair = chance[HAIR] * scalp
+    if hair.sum() > BALD_AREA * scene.frame.oval.sum():
+        return False
+    flat = scene.features[..., :3].reshape(-1, 3) * [0.5, 1.0, 1.0]  # shading changes lightness most
+    cheek = chance[SKIN] * core_face(scene.frame)
+    colours = [np.average(flat, axis=0, weights=weight.ravel() + 1e-9) for weight in (hair, cheek)]
+    return bool(np.linalg.norm(colours[0] - colours[1]) < BALD_COLOUR)
 
 
 def _long_hair(scene: _Scene, hair: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -217,19 +242,22 @@ def _long_hair(scene: _Scene, hair: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-def _keep(chance: NDArray[np.float32], index: int, seeds: NDArray, heirs: tuple[int, ...]) -> NDArray[np.float32]:
-    """Leave a class only the parts that touch its seeds."""
+def _keep(
+    chance: NDArray[np.float32],
+    index: int,
+    seeds: NDArray[np.bool_],
+    heirs: tuple[int, ...],
+    ground: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Leave a class only the parts that are connected to its seeds over `ground`."""
     import cv2
 
-    count, labels = cv2.connectedComponents((chance[index] > 0.5).astype(np.uint8), connectivity=4)
-    kept = np.bincount(labels[seeds], minlength=count) >= SMALLEST_SEED * scene_area(seeds)
+    labels: NDArray
+    count, labels = cv2.connectedComponents((ground > 0.5).astype(np.uint8), connectivity=4)
+    kept = np.bincount(labels[seeds], minlength=count) >= SMALLEST_SEED * seeds.sum()
     kept[0] = False
     near = cv2.dilate(kept[labels].astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.float32)
     return _move(chance, index, 1.0 - near, heirs)
-
-
-def scene_area(seeds: NDArray) -> float:
-    return float(seeds.sum())
 
 
 def _move(
