@@ -1,0 +1,79 @@
+"""A head rendered with a known skin and light gives that skin and light back."""
+
+import numpy as np
+import pytest
+
+from engine.camera import Camera
+from engine.heads.loader import load_head
+from engine.perception.observation import Masks
+from engine.render.lighting import ambient, directional, irradiance, srgb_to_linear
+from engine.render.shade import render_head
+from engine.texture.delight import delight
+from engine.texture.project import head_view, project_photo
+from engine.texture.surface import uv_surface, vertex_normals
+
+SIZE, SIDE = 256, 384
+SKIN = np.array([190, 140, 115], np.uint8)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head("open")
+
+
+@pytest.fixture(scope="module")
+def camera():
+    pose = np.diag([1.0, -1.0, -1.0, 1.0])
+    pose[2, 3] = 1.2
+    return Camera(np.array([[3 * SIDE, 0, SIDE / 2], [0, 3 * SIDE, SIDE / 2], [0, 0, 1.0]]), pose, SIDE, SIDE)
+
+
+def photograph(head, camera, albedo, light):
+    view = render_head(head.vertices, head.faces, head.uv, head.uv_faces, albedo, camera, light)
+    ones, zeros = np.ones((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    person = (view[..., 3] > 0).astype(np.float32)
+    return view[..., :3], Masks(person, ones * person, zeros, zeros, zeros)
+
+
+def project(head, camera, albedo, light):
+    surface = uv_surface(head, SIZE)
+    pixels, masks = photograph(head, camera, albedo, light)
+    return surface, project_photo(head, head.vertices, camera, np.ascontiguousarray(pixels), masks, surface)
+
+
+def test_each_texel_gets_its_own_color_back(head, camera):
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    albedo = np.stack([40 + columns * 0.7, 40 + rows * 0.7, np.full((SIZE, SIZE), 90)], -1).astype(np.uint8)
+    surface, seen = project(head, camera, albedo, ambient())
+    skin = head.face_materials[surface.faces] == head.material_names.index("skin")
+    sure = (seen.seen > 0.9) & skin
+    assert sure.mean() > 0.1
+    difference = np.abs(seen.color - srgb_to_linear(albedo[surface.mask]))[sure]
+    assert np.percentile(difference, 95) < 0.02
+
+
+def test_the_back_of_the_head_is_not_seen(head, camera):
+    surface, seen = project(head, camera, np.full((SIZE, SIZE, 3), 128, np.uint8), ambient())
+    depth = surface.gather(head.vertices, head.faces)[:, 2]
+    assert seen.seen[depth < -0.04].max() == 0
+
+
+def test_light_and_skin_come_apart(head, camera):
+    light = ambient(0.5) + directional(np.array([0.6, 0.5, 0.7]), 0.6)
+    surface, seen = project(head, camera, np.tile(SKIN, (SIZE, SIZE, 1)), light)
+    normals = vertex_normals(head.vertices, head.faces)
+    weights = seen.seen * (head.face_materials[surface.faces] == 0)
+    lit = delight(seen.color, np.ones_like(seen.color), weights, normals, surface, head)
+    found = lit.color[weights > 0.5]
+    assert (found.std(0) / found.mean(0)).max() < 0.06
+    front = normals[head.regions["face"] & (normals[:, 2] > 0.3)]
+    truth, solved = irradiance(front, light)[:, 0], irradiance(front, lit.illumination)[:, 0]
+    assert np.corrcoef(truth, solved)[0, 1] > 0.97
+
+
+def test_the_cropped_view_sees_the_same_picture(head, camera):
+    view = head_view(camera, head.vertices, 200)
+    scale = view.K[0, 0] / camera.K[0, 0]
+    moved = view.project(head.vertices) - camera.project(head.vertices) * scale
+    np.testing.assert_allclose(moved - moved[0], 0, atol=1e-6)
+    assert max(view.width, view.height) == 200
