@@ -20,6 +20,8 @@ DEPTH_SLACK = 0.004
 """How far behind the nearest surface a texel may lie and still count as seen, metres."""
 EDGE_JUMP = 0.008
 """A step in depth this large is an occluding edge, metres."""
+BORDER = 0.012
+"""Width of the untrusted rim of skin and hair, in widths of the head."""
 GRAZING, SQUARE = 0.12, 0.5
 """Cosines of the view angle at which trust begins and is complete."""
 
@@ -71,6 +73,7 @@ def project_photo(
     places = homogeneous[:, :2] / depth[:, None]
     inside = (places >= 1).all(1) & (places[:, 0] < camera.width - 1) & (places[:, 1] < camera.height - 1)
     trust = smoothstep(facing[front], GRAZING, SQUARE) * _clearance(head, posed, camera, depth, places) * inside
+    trust *= sample(_well_inside(np.maximum(masks.skin, masks.hair), extent_of(places)), places)
     photo = _prefiltered(pixels, len(front), places)
 
     def spread(values: NDArray) -> NDArray[np.float32]:
@@ -98,11 +101,23 @@ def sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32]
     return found.reshape(rows * width, *picture.shape[2:])[:count]
 
 
+def extent_of(places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2,) width and height of the points, pixels, at least 1."""
+    return np.maximum(places.max(0) - places.min(0), 1)
+
+
 def _prefiltered(pixels: NDArray[np.uint8], texels: int, places: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The photo, blurred where it has more pixels on the head than the texture has texels for them."""
-    extent = np.clip(places.max(0) - places.min(0), 1, pixels.shape[1::-1])
+    extent = np.minimum(extent_of(places), pixels.shape[1::-1])
     stride = float(np.sqrt(extent.prod() / texels))
     return pixels if stride < 1.5 else cv2.GaussianBlur(pixels, (0, 0), 0.4 * stride)
+
+
+def _well_inside(mask: NDArray[np.float32], extent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mask drawn in from its border, where collars, glasses and background tint the pixels."""
+    reach = max(1.0, BORDER * float(extent.min()))
+    distance = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    return smoothstep(distance, 0.5 * reach, 2 * reach)
 
 
 def head_view(camera: Camera, vertices: NDArray, side: int = VIEW_SIDE, margin: float = 0.05) -> Camera:
