@@ -5,6 +5,7 @@ Needs the bpy module; the arguments are those of `blender --background --command
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -17,9 +18,7 @@ from scripts.extension_package import load_extension
 def main() -> int:
     """Returns the exit code."""
     load_extension()
-    from likeness.operators.command import run_command
-
-    return run_command(["reconstruct", *sys.argv[1:]])
+    return importlib.import_module("likeness.operators.command").run_command(["reconstruct", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
