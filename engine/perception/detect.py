@@ -16,6 +16,7 @@ WORKING_SIDE = 640  # pixels; the detectors look at 128 or 192 and sample biline
 BOX_TO_WINDOW = 1.5  # BlazeFace's box spans brows to chin; MediaPipe grows it by as much for its mesh
 TILES = (2, 3)  # parts a side
 OVERLAP = 0.35  # of a part, so that no face is cut in all of them
+SMALLEST = 16  # pixels a side; MediaPipe fails on some smaller pictures, and no face is that small
 GREY = (128, 128, 128)
 
 
@@ -28,6 +29,8 @@ def searches(pixels: NDArray[np.uint8]) -> Iterator[list[tuple[Window, float]]]:
     Yields:
         (window around a possible face, detector's score 0..1), in pixels of the picture, best first.
     """
+    if min(pixels.shape[:2]) < SMALLEST:
+        return
     yield _search(pixels, 0)
     for parts in TILES:  # faces too small for the detectors
         yield _distinct([found for part in _tiles(pixels, parts) for found in part])
@@ -51,6 +54,8 @@ def _search(pixels: NDArray[np.uint8], turns: int) -> list[tuple[Window, float]]
     import cv2
 
     picture = np.rot90(_reduce(pixels), turns)
+    if min(picture.shape[:2]) < SMALLEST:
+        return []
     pad = max(picture.shape[:2]) // 3
     padded = cv2.copyMakeBorder(picture, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=GREY)
     found = [(face, 0) for reach in ("full", "short") for face in runtime.detect(picture, reach)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import topology as topo
 
 SUBPIXEL_BITS = 4
+SUPERSAMPLING = 4  # OpenCV draws outlines with their border pixels: finer pixels, thinner border
 
 
 def smooth_loop(points: NDArray, steps: int = 6) -> NDArray[np.float64]:
@@ -25,10 +26,17 @@ def fill(points: NDArray, height: int, width: int) -> NDArray[np.float32]:
     """(H,W) 0..1, antialiased inside of a closed polygon (N,2), pixel centres at .5."""
     import cv2
 
-    canvas = np.zeros((height, width), np.uint8)
-    fixed = np.round((points - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(canvas, [fixed], (255,), lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
-    return canvas.astype(np.float32) / 255.0
+    filled = np.zeros((height, width), np.float32)
+    x0, y0 = np.clip(np.floor(points.min(axis=0)).astype(int), 0, [width, height])
+    x1, y1 = np.clip(np.ceil(points.max(axis=0)).astype(int), 0, [width, height])
+    if x1 <= x0 or y1 <= y0:
+        return filled
+    canvas = np.zeros(((y1 - y0) * SUPERSAMPLING, (x1 - x0) * SUPERSAMPLING), np.uint8)
+    fine = (points - [x0, y0]) * SUPERSAMPLING - 0.5
+    cv2.fillPoly(canvas, [np.round(fine * (1 << SUBPIXEL_BITS)).astype(np.int32)], (255,), shift=SUBPIXEL_BITS)
+    small = cv2.resize(canvas, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
+    filled[y0:y1, x0:x1] = small.astype(np.float32) / 255.0
+    return filled
 
 
 def ramp(values: NDArray, low: float, high: float) -> NDArray[np.float32]:

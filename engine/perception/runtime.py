@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelFileError
+from ..errors import FaceError, ModelFileError
 
 DEFERRED = (
     "mediapipe.tasks.python",
@@ -142,31 +142,41 @@ def version() -> str:
 
 
 class _Graph:
-    """One MediaPipe graph, kept open."""
+    """One MediaPipe graph, kept open. `text`: its description, or else the arguments of MediaPipe's `SolutionBase`."""
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, text: str = "", **arguments: Any) -> None:
+        self.text, self.arguments = text, arguments
+        self.solution: Any = None
+
+    def __call__(self, **inputs: Any) -> Any:
+        with LOCK:
+            if self.solution is not None:
+                return self._process(inputs)
+            with quiet_stderr():  # the networks report themselves at their first picture
+                self.solution = self._open()
+                return self._process(inputs)
+
+    def _open(self) -> Any:
         load_mediapipe()
-        self.warm = False
         try:
-            with quiet_stderr():
-                base = importlib.import_module("mediapipe.python.solution_base")
-                if text := arguments.pop("text", None):
-                    arguments["graph_config"] = _parse_graph(text)
-                self.solution = base.SolutionBase(**arguments)
+            base = importlib.import_module("mediapipe.python.solution_base")
+            arguments = self.arguments | ({"graph_config": _parse_graph(self.text)} if self.text else {})
+            return base.SolutionBase(**arguments)
         except (ImportError, FileNotFoundError, RuntimeError, ValueError) as error:
             raise ModelFileError(
                 f"MediaPipe {version()} has no usable face networks ({error}).",
                 "Use mediapipe 0.10.21, which brings them along.",
             ) from error
 
-    def __call__(self, **inputs: Any) -> Any:
-        with LOCK:
-            if self.warm:
-                return self.solution.process(inputs)
-            with quiet_stderr():  # the networks report themselves at their first picture
-                output = self.solution.process(inputs)
-            self.warm = True
-            return output
+    def _process(self, inputs: dict[str, Any]) -> Any:
+        try:
+            return self.solution.process(inputs)
+        except (RuntimeError, ValueError) as error:
+            self.solution = None  # a graph that failed once answers no more: open a new one next time
+            raise FaceError(
+                f"MediaPipe failed on this picture ({str(error).splitlines()[0]}).",
+                "Save the picture in another size or format and try again.",
+            ) from error
 
 
 def _parse_graph(text: str) -> Any:
