@@ -105,7 +105,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     masks["face"] = regions.face_region(metres, masks["skin"], masks)
     bones = rig.figure_weights(source)
     materials = tuple(dict.fromkeys(part.material for part in parts))
-    polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials)
+    polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials, mirror)
     faces, uv_faces, owner = triangulate(polygons, uv_polygons)
     return HeadModel(
         name="open",
@@ -142,18 +142,17 @@ def _identity(
     variation: Variation, follow: sparse.csr_matrix, joint_follow: sparse.csr_matrix, mirror: NDArray
 ) -> tuple[NDArray, NDArray]:
     """(K,V,3) and (K,J,3) displacements of the components, symmetric ones first."""
-    displacements = np.stack([follow @ target for target in variation.displacements])
-    joints = np.stack([joint_follow @ target for target in variation.displacements])
     joint_mirror = [rig.JOINT_NAMES.index(_other_side(name)) for name in rig.JOINT_NAMES]
     bases = []
-    importance = np.ones(displacements.shape[1])
-    for sign, covariance, count in (
-        (1, variation.covariance, COMPONENTS),
-        (-1, variation.asymmetric_covariance, ASYMMETRY_COMPONENTS),
+    for sign, figures, covariance, count in (
+        (1, variation.displacements, variation.covariance, COMPONENTS),
+        (-1, variation.asymmetric, variation.asymmetric_covariance, ASYMMETRY_COMPONENTS),
     ):
+        displacements = np.stack([follow @ figure for figure in figures])
+        joints = np.stack([joint_follow @ figure for figure in figures])
         even = (displacements + sign * displacements[:, mirror] * [-1, 1, 1]) / 2
         even_joints = (joints + sign * joints[:, joint_mirror] * [-1, 1, 1]) / 2
-        weights = identity.condense(covariance, even, importance, count)
+        weights = identity.condense(covariance, even, np.ones(even.shape[1]), count)
         bases.append((np.tensordot(weights, even, 1), np.tensordot(weights, even_joints, 1)))
     return np.concatenate([b[0] for b in bases]), np.concatenate([b[1] for b in bases])
 
@@ -168,20 +167,22 @@ def _expressions(source: HeadSource, parts: list[Part]) -> NDArray[np.float64]:
     return np.stack(units)
 
 
-def _join(parts: list[Part], materials: tuple[str, ...]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _join(
+    parts: list[Part], materials: tuple[str, ...], mirror: NDArray[np.int32]
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Polygons, UV polygons, UV and the material slot of each polygon of all parts as one mesh."""
-    uvs = uv.arrange(parts)
+    layouts = uv.arrange(parts, mirror[: len(parts[0].vertices)])
     polygons, uv_polygons, slots = [], [], []
     base, uv_base = 0, 0
-    for part, part_uv in zip(parts, uvs, strict=True):
+    for part, layout in zip(parts, layouts, strict=True):
         polygons.append(np.where(part.polygons >= 0, part.polygons + base, -1))
-        uv_polygons.append(np.where(part.uv_polygons >= 0, part.uv_polygons + uv_base, -1))
+        uv_polygons.append(np.where(layout.polygons >= 0, layout.polygons + uv_base, -1))
         slots.append(np.full(len(part.polygons), materials.index(part.material), np.int32))
-        base, uv_base = base + len(part.vertices), uv_base + len(part_uv)
+        base, uv_base = base + len(part.vertices), uv_base + len(layout.uv)
     return (
         np.concatenate(polygons).astype(np.int32),
         np.concatenate(uv_polygons).astype(np.int32),
-        np.concatenate(uvs),
+        np.concatenate([layout.uv for layout in layouts]),
         np.concatenate(slots),
     )
 

@@ -1,13 +1,12 @@
-"""Flattens half a head into a rectangle with little distortion and a texel density chosen per place.
+"""Flattens a surface with little distortion and a texel density chosen per triangle.
 
-The surface is opened along the midline at the back. Starting from Tutte's embedding, which never folds, a quasi-Newton
-descent lowers the symmetric Dirichlet energy (Smith and Schaefer 2015, eq. 1) between each triangle and its wanted size;
-the line search keeps every triangle the right way round.
+Starting from Tutte's embedding, which never folds, reweighted least squares (Rabinovich et al. 2017, "Scalable Locally
+Injective Mappings") lower the symmetric Dirichlet energy between each triangle and its wanted size; the line search
+keeps every triangle the right way round.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
-MEMORY = 12
-"""Past steps that the quasi-Newton descent remembers."""
+RIDGE = 1e-9
+"""Keeps the linear systems solvable, relative to their mean diagonal."""
 LEAST_AREA = 0.02
 """A triangle thinner than this share of an equilateral one is measured as if it were that wide."""
 
@@ -74,87 +73,77 @@ def tutte(triangles: NDArray[np.int64], boundary: NDArray[np.int64], places: NDA
     return result
 
 
-def flatten(task: Flattening, steps: int = 400, tolerance: float = 1e-6) -> NDArray[np.float64]:
+def flatten(task: Flattening, steps: int = 300, tolerance: float = 1e-5) -> NDArray[np.float64]:
     """(V,2) the embedding with little distortion, coordinates in the units of `rest`."""
     inverse = np.linalg.inv(task.rest)
     weight = task.weight / task.weight.sum()
-    free = task.free.ravel()
-    solve = _preconditioner(task, inverse, weight, free)
-    points = task.start.copy()
-    energy, slope = _energy(task.triangles, inverse, weight, points)
-    slope = slope.ravel()[free]
-    history: deque[tuple[NDArray, NDArray]] = deque(maxlen=MEMORY)
+    derivatives = _derivatives(task.triangles, inverse, len(task.start))
+    points, free = task.start.copy(), task.free.T.ravel()
+    energy = _energy(_jacobians(task.triangles, inverse, points), weight)
     for _ in range(steps):
-        step = np.zeros(points.size)
-        step[free] = -_two_loop(slope, history, solve)
-        step = step.reshape(points.shape)
-        size = min(1.0, 0.9 * _first_fold(task.triangles, points, step))
-        descent = float(slope @ step.ravel()[free])
-        while True:
-            trial = points + size * step
-            new_energy, new_slope = _energy(task.triangles, inverse, weight, trial)
-            if new_energy <= energy + 1e-4 * size * descent or size < 1e-9:
-                break
+        system, wanted = _proxy(_jacobians(task.triangles, inverse, points), derivatives, weight)
+        fixed = np.where(free, 0.0, points.T.ravel())
+        columns = sparse.csc_matrix(system[:, free])
+        normal = sparse.csc_matrix(columns.T @ columns)
+        place = fixed.copy()
+        place[free] = linalg.splu(normal + RIDGE * normal.diagonal().mean() * sparse.eye(normal.shape[0])).solve(
+            columns.T @ (wanted - system @ fixed)
+        )
+        step = place.reshape(2, -1).T - points
+        size = min(1.0, 0.8 * _first_fold(task.triangles, points, step))
+        trial = _energy(_jacobians(task.triangles, inverse, points + size * step), weight)
+        while trial > energy and size > 1e-8:
             size *= 0.5
-        if size < 1e-9:
+            trial = _energy(_jacobians(task.triangles, inverse, points + size * step), weight)
+        if trial > energy:
             break
-        new_slope = new_slope.ravel()[free]
-        moved, bent = (trial - points).ravel()[free], new_slope - slope
-        if moved @ bent > 1e-14:
-            history.append((moved, bent))
-        done = energy - new_energy < tolerance * energy
-        points, energy, slope = trial, new_energy, new_slope
+        points, done, energy = points + size * step, energy - trial < tolerance * energy, trial
         if done:
             break
     return points
 
 
-def _energy(
-    triangles: NDArray, inverse: NDArray, weight: NDArray, points: NDArray
-) -> tuple[float, NDArray[np.float64]]:
-    """Weighted symmetric Dirichlet energy |J|^2 + |1/J|^2 and its gradient; infinite where a triangle is folded."""
+def _derivatives(triangles: NDArray, inverse: NDArray, count: int) -> list[sparse.csr_matrix]:
+    """Two (F,V) matrices: the first and second column of a coordinate's Jacobian from its values at the points."""
+    ends = np.stack([-inverse.sum(axis=1), inverse[:, 0], inverse[:, 1]], axis=1)
+    rows = np.repeat(np.arange(len(triangles)), 3)
+    shape = (len(triangles), count)
+    return [sparse.csr_matrix((ends[:, :, k].ravel(), (rows, triangles.ravel())), shape=shape) for k in range(2)]
+
+
+def _jacobians(triangles: NDArray, inverse: NDArray, points: NDArray) -> NDArray[np.float64]:
+    """(F,2,2) of the map from each wanted triangle to the plane."""
     corner = points[triangles]
-    edges = np.stack([corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]], axis=2)
-    jacobian = edges @ inverse
+    return np.stack([corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]], axis=2) @ inverse
+
+
+def _energy(jacobian: NDArray, weight: NDArray) -> float:
+    """Weighted symmetric Dirichlet energy |J|^2 + |1/J|^2; infinite where a triangle is folded."""
     area = np.linalg.det(jacobian)
     if (area <= 0).any():
-        return np.inf, np.zeros_like(points)
-    square = (jacobian**2).sum(axis=(1, 2))
-    energy = float(weight @ (square * (1 + area**-2)))
-    cofactor = np.stack(
-        [np.stack([jacobian[:, 1, 1], -jacobian[:, 1, 0]], 1), np.stack([-jacobian[:, 0, 1], jacobian[:, 0, 0]], 1)], 1
-    )
-    inner = 2 * jacobian * (1 + area**-2)[:, None, None] - 2 * (square * area**-3)[:, None, None] * cofactor
-    at_edges = weight[:, None, None] * inner @ inverse.transpose(0, 2, 1)
-    slope = np.zeros_like(points)
-    for corner_number, share in ((1, at_edges[:, :, 0]), (2, at_edges[:, :, 1]), (0, -at_edges.sum(axis=2))):
-        for axis in range(2):
-            slope[:, axis] += np.bincount(triangles[:, corner_number], share[:, axis], len(points))
-    return energy, slope
+        return np.inf
+    return float(weight @ ((jacobian**2).sum(axis=(1, 2)) * (1 + area**-2)))
 
 
-def _preconditioner(task: Flattening, inverse: NDArray, weight: NDArray, free: NDArray):
-    """Solver with the stiffness matrix of the wanted triangles, the Hessian's dominant part near the solution."""
-    count = len(task.start)
-    ends = np.stack([-inverse.sum(axis=1), inverse[:, 0], inverse[:, 1]], axis=1)
-    blocks = 4 * weight[:, None, None] * (ends @ ends.transpose(0, 2, 1))
-    rows, columns = np.repeat(task.triangles, 3, axis=1).ravel(), np.tile(task.triangles, (1, 3)).ravel()
-    stiffness = sparse.coo_matrix((blocks.ravel(), (rows, columns)), shape=(count, count))
-    both = sparse.csc_matrix(sparse.kron(stiffness, sparse.eye(2)))
-    ridge = 1e-8 * both.diagonal().mean() * sparse.eye(int(free.sum()))
-    return linalg.splu(sparse.csc_matrix(both[free][:, free] + ridge)).solve
-
-
-def _two_loop(slope: NDArray, history: deque, solve) -> NDArray[np.float64]:
-    """The inverse Hessian's guess times the gradient (Nocedal 1980)."""
-    direction, factors = slope.copy(), []
-    for moved, bent in reversed(history):
-        factors.append((moved @ direction) / (moved @ bent))
-        direction -= factors[-1] * bent
-    direction = solve(direction)
-    for (moved, bent), factor in zip(history, reversed(factors), strict=True):
-        direction += (factor - (bent @ direction) / (moved @ bent)) * moved
-    return direction
+def _proxy(
+    jacobian: NDArray, derivatives: list[sparse.csr_matrix], weight: NDArray
+) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
+    """The least-squares problem that stands in for the energy (Rabinovich et al. 2017, eq. 15): (4F,2V) and (4F,)."""
+    left, stretch, right = np.linalg.svd(jacobian)
+    mirrored = np.linalg.det(left @ right) < 0
+    left[mirrored, :, 1] *= -1
+    stretch[mirrored, 1] *= -1
+    nearest = left @ right
+    away = np.where(np.abs(stretch - 1) < 1e-6, 1 + 1e-6, stretch)
+    amount = np.sqrt((away - away**-3) / (away - 1))
+    stiff = (left * amount[:, None, :]) @ left.transpose(0, 2, 1) * np.sqrt(weight)[:, None, None]
+    wanted = stiff @ nearest
+    rows, values = [], []
+    for i in range(2):
+        for k in range(2):
+            rows.append([sparse.diags(stiff[:, i, j]) @ derivatives[k] for j in range(2)])
+            values.append(wanted[:, i, k])
+    return sparse.csr_matrix(sparse.bmat(rows)), np.concatenate(values)
 
 
 def _first_fold(triangles: NDArray, points: NDArray, step: NDArray) -> float:
