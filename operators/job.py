@@ -107,9 +107,7 @@ class EngineJob:
         if isinstance(message, Stage) and self._cancelled_at is None:
             self.stage, self.fraction = message.stage, message.fraction * self.engine_share
         elif isinstance(message, Failed):
-            error = message.to_error()
-            cancelled = isinstance(error, JobCancelled)
-            self._end(State.CANCELLED if cancelled else State.FAILED, None if cancelled else error)
+            self._engine_failed(message.to_error())
         elif isinstance(message, Done):
             self.result = message.result
             if self._cancelled_at is not None:
@@ -119,6 +117,14 @@ class EngineJob:
 
     def _engine_done(self) -> None:
         self._end(State.DONE)
+
+    def _engine_failed(self, error: EngineError) -> None:
+        if isinstance(error, JobCancelled):
+            self._end(State.CANCELLED)
+            return
+        if type(error) is EngineError:  # a bug: only the log tells more
+            error.cure = f"{error.cure} The details are in {self.process.launch.log}.".strip()
+        self._end(State.FAILED, error)
 
     def _insist(self) -> None:
         """End the process of a job that does not obey. The next job starts a new one."""

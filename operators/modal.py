@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..engine.errors import EngineError
 from .job import EngineJob, State
 from .session import SESSION
 
@@ -69,7 +70,8 @@ class ModalJob(bpy.types.Operator if TYPE_CHECKING else object):
 
     def fail(self, error: Exception) -> set[str]:
         """Report an error. In a script it is raised as a RuntimeError."""
-        self.report({"ERROR"}, str(error))
+        parts = (error.message, error.cure) if isinstance(error, EngineError) else (str(error),)
+        self.report({"ERROR"}, "\n".join(part for part in parts if part))
         return {"CANCELLED"}
 
     def succeed(self, context: bpy.types.Context, job: EngineJob) -> set[str]:

@@ -27,6 +27,10 @@ QUALITIES = (
     ("STANDARD", "Standard", "Good for most photos"),
     ("BEST", "Best", "Slower, closer to the photo"),
 )
+FACES = tuple(
+    (name.upper(), name.capitalize(), f"The {name} face" if name == "largest" else f"The {name} largest face")
+    for name in ("largest", "second", "third", "fourth", "fifth", "sixth")
+)
 
 
 class ReconstructChoices:
@@ -36,12 +40,8 @@ class ReconstructChoices:
     texture_size: EnumProperty(
         name="Texture", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
     )
-    face: IntProperty(
-        name="Face",
-        description="Which face of the photo: 0 takes the largest by itself, 1 is the largest, 2 the next, and so on",
-        default=0,
-        min=0,
-        soft_max=10,
+    face: EnumProperty(
+        name="Face", description="Which face, where the photo shows several", items=FACES, default="LARGEST"
     )
     identity_keys: IntProperty(
         name="Identity Keys",
@@ -75,8 +75,12 @@ class ReconstructChoices:
         description="Store the textures in the .blend file; otherwise beside it, in a folder named textures",
         default=True,
     )
+    look_at: BoolProperty(
+        name="Look at It", description="Turn the viewport to the new head and show its materials", default=True
+    )
 
 
+FACES_BY_SIZE = [face[0] for face in FACES]
 CHOICES = tuple(ReconstructChoices.__annotations__)
 BUILD_CHOICES = ("keep_expression", "rig", "camera", "match_render", "world_light", "pack_images")
 
@@ -93,7 +97,7 @@ def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions
         texture_size=int(choices.texture_size),
         device=settings.device,
         quality=choices.quality.lower(),
-        face_index=choices.face - 1 if choices.face else None,
+        face_index=FACES_BY_SIZE.index(choices.face) or None,
         identity_keys=choices.identity_keys,
         model_folder=settings.model_folder,
     )

@@ -17,6 +17,7 @@ from .job import EngineJob, ReconstructJob
 from .modal import ModalJob
 from .options import BUILD_CHOICES, CHOICES, ReconstructChoices, build_options, engine_options, scene_settings
 from .session import SESSION
+from .view import look_at
 
 if TYPE_CHECKING:
     from .build import BuiltHead
@@ -68,6 +69,8 @@ class LIKENESS_OT_reconstruct(ModalJob, ReconstructChoices, bpy.types.Operator):
         """Report what was made, and remember the result for adjustments."""
         assert isinstance(job, ReconstructJob)
         self.result_folder = str(job.folder)
+        if self.look_at:
+            look_at(context, job.built.head)
         for warning in (*job.result.get("warnings", ()), *job.built.warnings):
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, f"{job.built.collection.name}: done in {job.seconds:.1f} s")

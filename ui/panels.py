@@ -86,16 +86,14 @@ class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
             column.prop(settings, name)
         column.separator()
         column.prop(settings, "identity_keys")
-        column = layout.column(heading="Add")
+        column = layout.column(heading="Build")
         column.prop(settings, "rig")
         column.prop(settings, "camera")
         row = column.row()
         row.enabled = settings.camera
         row.prop(settings, "match_render")
-        column.prop(settings, "world_light")
-        column = layout.column(heading="Also")
-        column.prop(settings, "keep_expression")
-        column.prop(settings, "pack_images")
+        for name in ("world_light", "keep_expression", "pack_images", "look_at"):
+            column.prop(settings, name)
 
 
 class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):

@@ -7,8 +7,8 @@ from typing import Any
 
 import bpy
 
-MARGIN = 70.0  # pixels of a region that labels cannot use, at scale 1: borders, scroll bar, icon
-LETTER = 6.6  # mean width of a letter of the interface's font, at scale 1
+MARGIN = 64.0  # pixels of a region that labels cannot use, at scale 1: borders, scroll bar, icon
+LETTER = 6.1  # mean width of a letter of the interface's font, at scale 1
 
 
 def wrapped(context: bpy.types.Context, text: str) -> list[str]:

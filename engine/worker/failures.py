@@ -42,7 +42,7 @@ def explain(error: BaseException, bundled: bool) -> EngineError:
         return DeviceError(f"The graphics card failed: {first_line(error)}", "Choose the device “CPU” and try again.")
     return EngineError(
         f"The engine stopped at an unexpected error: {type(error).__name__}: {first_line(error)}",
-        "The engine's log has the details; please report it with the photo if you can.",
+        "Please report it, with the photo if you can.",
     )
 
 

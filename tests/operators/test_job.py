@@ -86,7 +86,7 @@ def test_library_noise_does_not_disturb_the_messages(make_job, process):
         ("memory", DeviceError, "not enough memory", "smaller texture"),
         ("full", OutputError, "No space left", "free space"),
         ("notorch", WorkerError, "has no package “torch”", "-m pip install torch"),
-        ("bug", EngineError, "unexpected error: KeyError", "log"),
+        ("bug", EngineError, "unexpected error: KeyError", "The details are in "),
         ("killed", WorkerError, "SIGKILL", "out of memory"),
         ("exits", WorkerError, "exit code 3). the last words", "engine.log"),
     ],

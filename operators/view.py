@@ -1,0 +1,30 @@
+"""Turning a viewport to a new head."""
+
+from __future__ import annotations
+
+from math import radians
+from typing import Any
+
+import bpy
+from mathutils import Euler, Vector
+
+ANGLE = Euler((radians(82.0), 0.0, radians(24.0)))  # from the front, a little from the side and from above
+DISTANCE = 2.6  # in heights of the head
+
+
+def look_at(context: bpy.types.Context, head: bpy.types.Object) -> bool:
+    """Show a head large, with its materials, in the viewport the operator was called from; False if it was not."""
+    area: Any = context.area
+    if area is None or area.type != "VIEW_3D":
+        return False
+    space = area.spaces.active
+    view = space.region_3d
+    corners = [head.matrix_world @ Vector(corner) for corner in head.bound_box]
+    low, high = (Vector([pick(axis) for axis in zip(*corners, strict=True)]) for pick in (min, max))
+    view.view_perspective = "PERSP"
+    view.view_location = (low + high) / 2
+    view.view_distance = DISTANCE * (high - low).z
+    view.view_rotation = ANGLE.to_quaternion()
+    if space.shading.type in {"WIREFRAME", "SOLID"}:
+        space.shading.type = "MATERIAL"
+    return True
