@@ -31,9 +31,10 @@ TASK_PASSES = PASSES[:4]
 TASK_SIDE, TASK_MARGIN = 384, 1.25  # the Tasks API finds the face in its window anew: leave it room, pixels and factor
 SETTLING = 3  # looks before the window is taken as settled
 # Looks at a real face agree within 0.005 to 0.011 of its size, on 31 portraits in four orientations; at an upside-down
-# face or a background within 0.015 to 0.06.
-MAX_SPREAD = 0.014
-MIN_INTEROCULAR = 32.0  # pixels; below, points are off by over 2 % of that distance (portraits reduced step by step)
+# face or a background within 0.015 to 0.06. Between, a very blurred face is taken if nothing better is found.
+GOOD_SPREAD, MAX_SPREAD = 0.014, 0.02
+UNCERTAIN = "The face is unsharp or partly hidden; its points are uncertain."
+MIN_INTEROCULAR = 32.0  # pixels; below, points are off by over 1 % of that distance (portraits reduced step by step)
 SOFT_INTEROCULAR = 80.0  # pixels; below, the texture is visibly soft
 MAX_YAW, WIDE_YAW = 65.0, 40.0  # degrees; refused, warned
 DIFFERENT = 0.5  # two faces' centres are at least this far apart, in sizes of the smaller
@@ -72,15 +73,18 @@ def find_face(photo: Photo, face_index: int | None = None, model_folder: Path | 
 def find_faces(photo: Photo, model_folder: Path | None = None) -> list[FaceObservation]:
     """All faces of a photo, largest first, whatever their size and turn. Empty when there is none."""
     task = tasks.task_file(model_folder)
+    doubtful: list[FaceObservation] = []
     for windows in searches(photo.pixels):
         faces: list[FaceObservation] = []
         for window, score in windows:
             face = _observe(photo.pixels, window, score, task)
-            if face is not None and not any(_same(face, other) for other in faces):
-                faces.append(face)
+            if face is not None:
+                found = doubtful if face.warnings else faces
+                if not any(_same(face, other) for other in found):
+                    found.append(face)
         if faces:
             return sorted(faces, key=lambda face: -_size(face.box))
-    return []
+    return sorted(doubtful, key=lambda face: -_size(face.box))
 
 
 def yaw_degrees(landmarks: NDArray) -> float:
@@ -90,7 +94,7 @@ def yaw_degrees(landmarks: NDArray) -> float:
 
 
 def _observe(pixels: NDArray[np.uint8], window: Window, score: float, task: Path | None) -> FaceObservation | None:
-    """Settle on one face and look at it several times. None when the mesh network sees no face there."""
+    """Settle on one face and look at it several times. None when it is no face; with a warning when doubtful."""
     points = None
     for _ in range(SETTLING):
         points = _look(pixels, window)
@@ -98,7 +102,8 @@ def _observe(pixels: NDArray[np.uint8], window: Window, score: float, task: Path
             return None
         window = window_around(points)
     seen = [found for step in PASSES if (found := _look(pixels, window.varied(*step))) is not None]
-    if len(seen) < len(PASSES) or _spread(seen) > MAX_SPREAD:
+    spread = _spread(seen) if len(seen) == len(PASSES) else np.inf
+    if spread > MAX_SPREAD:
         return None
     landmarks, blendshapes, detector = np.mean(seen, axis=0), {}, f"MediaPipe {runtime.version()} face mesh"
     if task is not None and (better := _look_with_task(pixels, window_around(landmarks), task)) is not None:
@@ -106,7 +111,8 @@ def _observe(pixels: NDArray[np.uint8], window: Window, score: float, task: Path
         detector = f"MediaPipe {runtime.version()} face landmarker"
     low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
     box = np.concatenate([low, high]).astype(np.float32)
-    return FaceObservation(landmarks.astype(np.float32), box, float(score), blendshapes, detector)
+    warnings = (UNCERTAIN,) if spread > GOOD_SPREAD else ()
+    return FaceObservation(landmarks.astype(np.float32), box, float(score), blendshapes, detector, warnings)
 
 
 def _spread(seen: list[NDArray[np.float64]]) -> float:

@@ -109,7 +109,7 @@ def rotate_illumination(illumination: NDArray, rotation: NDArray) -> NDArray[np.
     return solution.astype(np.float32)
 
 
-def sphere_directions(count: int) -> NDArray[np.floating]:
+def sphere_directions(count: int) -> NDArray:
     """(count,3) unit vectors spread evenly (Fibonacci lattice)."""
     index = np.arange(count, dtype=np.float64) + 0.5
     z = 1 - 2 * index / count

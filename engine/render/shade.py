@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ class _Surface:
         colours: (V,3) linear, where there is no texture.
         texture, uv, uv_faces: where there is.
         gloss: (F,) highlight strength or None.
+        opacity: (V,) 0..1; faces with a corner below 1 are drawn over the others, their nearest layer only. Or None.
     """
 
     vertices: Tensor
@@ -43,6 +44,16 @@ class _Surface:
     uv: Tensor | None = None
     uv_faces: Tensor | None = None
     gloss: Tensor | None = None
+    opacity: Tensor | None = None
+
+    def part(self, chosen: Tensor) -> _Surface:
+        """Only the chosen faces (F,) bool."""
+        return replace(
+            self,
+            faces=self.faces[chosen],
+            uv_faces=None if self.uv_faces is None else self.uv_faces[chosen],
+            gloss=None if self.gloss is None else self.gloss[chosen],
+        )
 
 
 @torch.no_grad()
@@ -57,6 +68,7 @@ def render_head(
     background: NDArray[np.uint8] | None = None,
     supersample: int | None = None,
     gloss: NDArray | None = None,
+    opacity: NDArray | None = None,
     device: str = "cpu",
 ) -> NDArray[np.uint8]:
     """A textured head through a camera.
@@ -69,7 +81,8 @@ def render_head(
         illumination: (9,3), see `engine.render.lighting`.
         background: (H,W,3) uint8 to draw over, or None for transparency.
         supersample: samples per pixel along one side; None takes 2, or 1 where the head fills a very large picture.
-        gloss: (F,) strength of a small highlight on each face (for eyes), or None.
+        gloss: (F,) strength of a small highlight on each face (for eyes), or None. See `engine.render.look`.
+        opacity: (V,) for lashes, or None: all opaque.
         device: where torch runs.
     Returns:
         (H,W,4) uint8 sRGB, alpha not premultiplied; alpha is 255 all over with a background.
@@ -83,6 +96,7 @@ def render_head(
         uv=torch.tensor(uv, dtype=torch.float32, device=device),
         uv_faces=torch.tensor(uv_faces, device=device),
         gloss=None if gloss is None else torch.tensor(gloss, dtype=torch.float32, device=device),
+        opacity=None if opacity is None else torch.tensor(opacity, dtype=torch.float32, device=device),
     )
     return _render(surface, camera, illumination, background, supersample)
 
@@ -188,6 +202,23 @@ def _compose(part: NDArray[np.uint8], premultiplied: NDArray, over: bool) -> Non
 
 def _shade(surface: _Surface, camera: Camera, light: Tensor) -> Tensor:
     """(H,W,4) premultiplied linear colour and coverage, one sample per pixel of this camera."""
+    if surface.opacity is None:
+        return _shade_layer(surface, camera, light)[0]
+    sheer = (surface.opacity[surface.faces.long()] < 1).any(1)
+    picture, depth = _shade_layer(surface.part(~sheer), camera, light)
+    front_surface = surface.part(sheer)
+    box = _covered_box(surface.vertices[front_surface.faces.unique().long()], camera) if sheer.any() else (0, 0, 0, 0)
+    if box[2] <= box[0] or box[3] <= box[1]:
+        return picture
+    front, front_depth = _shade_layer(front_surface, _crop(camera, box, 1), light)
+    behind = picture[box[1] : box[3], box[0] : box[2]]
+    front = front * (front_depth < depth[box[1] : box[3], box[0] : box[2]])[..., None]
+    behind.copy_(front + behind * (1 - front[..., 3:]))
+    return picture
+
+
+def _shade_layer(surface: _Surface, camera: Camera, light: Tensor) -> tuple[Tensor, Tensor]:
+    """(H,W,4) premultiplied colour of the nearest faces, and their depth (H,W)."""
     triangles = screen_triangles(surface.vertices, surface.faces, camera)
     raster = get_rasterizer()(triangles, (camera.height, camera.width), "none")
     face, weights = raster.face.reshape(-1), raster.barycentrics.reshape(-1, 3)
@@ -195,9 +226,8 @@ def _shade(surface: _Surface, camera: Camera, light: Tensor) -> Tensor:
     shader = _Shader(surface, triangles, camera, light)
     block = SHADED_AT_ONCE if light.device.type == "cpu" else len(face)
     for seen in (face >= 0).nonzero().squeeze(-1).split(max(block, 1)):
-        result[seen, :3] = shader.colour(face[seen].long(), weights[seen]).clamp_(0, 1)
-        result[seen, 3] = 1
-    return result.reshape(*raster.face.shape, 4)
+        result[seen] = shader.premultiplied(face[seen].long(), weights[seen])
+    return result.reshape(*raster.face.shape, 4), raster.depth
 
 
 class _Shader:
@@ -215,8 +245,16 @@ class _Shader:
             self.uv = surface.uv[surface.uv_faces.long()]
             self.detail = face_detail(triangles, surface.uv, surface.uv_faces, (height, width))
 
+    def premultiplied(self, face: Tensor, weights: Tensor) -> Tensor:
+        """(P,4) linear colours times opacity, and opacity, of points given by face (P,) and barycentrics (P,3)."""
+        colour = self.colour(face, weights).clamp_(0, 1)
+        opacity = torch.ones_like(colour[:, :1])
+        if self.surface.opacity is not None:
+            opacity = _blend(self.surface.opacity[self.surface.faces[face].long()][..., None], weights)
+        return torch.cat([colour * opacity, opacity], -1)
+
     def colour(self, face: Tensor, weights: Tensor) -> Tensor:
-        """(P,3) linear colours of points given by face (P,) and barycentrics (P,3)."""
+        """(P,3) linear colours of points."""
         surface = self.surface
         normals = torch.nn.functional.normalize(_blend(self.normals[face], weights), dim=-1)
         if surface.texture is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ...engine.errors import OutputError
-from .access import scene_of
+from .access import scene_of, view_layer_of
 
 
 def new_scene() -> None:
@@ -44,6 +44,7 @@ def frame_views() -> None:
     heads = [item for item in bpy.data.objects if item.type == "MESH" and "likeness_name" in item]
     if not heads:
         return
+    view_layer_of(bpy.context).update()
     for screen in bpy.data.screens:
         for area in screen.areas:
             space = area.spaces.active

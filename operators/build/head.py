@@ -131,7 +131,7 @@ def _build(
         for title in ("Albedo", "Confidence")
     )
     lashes = LASH_SLOT in reconstruction.material_names
-    strands = build_strands(f"{name} Strands", transaction) if lashes else None
+    strands = build_strands(f"{name} Strands", reconstruction.hair_color, transaction) if lashes else None
     pictures = Pictures(albedo, confidence, strands)
     materials = [
         build_material(f"{name} {slot}", slot, pictures, space.scale, transaction)

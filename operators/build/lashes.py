@@ -15,6 +15,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.render.lighting import linear_to_srgb
 from ...engine.result import Reconstruction
 from .access import set_pixels
 from .images import pack
@@ -22,6 +23,7 @@ from .transaction import Transaction
 
 LASH_SLOT = "lashes"
 LASH_UV = "Lashes"
+LASH_SHADE, LASH_RANGE = 0.3, (0.003, 0.03)  # of the hair's colour; darkest and lightest linear value
 WIDTH, HEIGHT = 1536, 128  # texels: along the lid (both halves), root to tip
 
 
@@ -46,10 +48,15 @@ UPPER = Strands(95, (0.55, 1.0), 0.0045, 0.03)
 LOWER = Strands(42, (0.25, 0.6), 0.0036, 0.02)
 
 
-def build_strands(name: str, transaction: Transaction, seed: int = 0) -> bpy.types.Image:
-    """Draw the picture of strands: white, with alpha, packed."""
+def build_strands(name: str, hair_color: NDArray, transaction: Transaction, seed: int = 0) -> bpy.types.Image:
+    """Draw the picture of strands: lash colour with alpha, packed. One picture for both is what glTF can carry.
+
+    Args:
+        hair_color: (3,) linear RGB; lashes are darker than any hair.
+    """
     halves = [draw_strands(row, WIDTH // 2, HEIGHT, seed + index) for index, row in enumerate((UPPER, LOWER))]
-    pixels = np.ones((HEIGHT, WIDTH, 4), np.float32)
+    pixels = np.empty((HEIGHT, WIDTH, 4), np.float32)
+    pixels[..., :3] = linear_to_srgb(np.clip(LASH_SHADE * np.asarray(hair_color), *LASH_RANGE))
     pixels[..., 3] = np.concatenate(halves, axis=1)
     image = transaction.add(bpy.data.images.new(name, WIDTH, HEIGHT, alpha=True))
     set_pixels(image, pixels)

@@ -132,10 +132,11 @@ def _image_node(tree: Any, image: bpy.types.Image, label: str, uv_map: Any) -> b
 
 
 def _add_strands(tree: Any, strands: bpy.types.Image, shader: Any) -> None:
-    """Cut the strips of lashes out to strands."""
+    """Cut the strips of lashes out to strands, in the strands' own colour."""
     uv_map: Any = tree.nodes.new("ShaderNodeUVMap")
     uv_map.uv_map = LASH_UV
     picture: Any = _image_node(tree, strands, "Strands", uv_map)
+    tree.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
     tree.links.new(picture.outputs["Alpha"], shader.inputs["Alpha"])
 
 

@@ -18,8 +18,8 @@ OPPOSITES = (
 RACES, GENDERS, AGES = ("african", "asian", "caucasian"), ("female", "male"), ("young", "old")
 LEVELS = ("min", "average", "max")
 SPREAD = {
-    "cheek": 1.5, "chin": 1.7, "ears": 2.0, "eyebrows": 1.4, "eyes": 0.8, "forehead": 2.0, "head": 3.0,
-    "mouth": 1.1, "neck": 3.0, "nose": 1.3,
+    "cheek": 1.2, "chin": 1.2, "ears": 1.7, "eyebrows": 1.1, "eyes": 0.65, "forehead": 1.8, "head": 2.5,
+    "mouth": 0.8, "neck": 2.0, "nose": 0.9,
 }  # fmt: skip
 """By folder, how far one standard deviation of a target's weight moves the most moved vertex, millimetres."""
 SPREAD_OF = {
@@ -31,6 +31,11 @@ SPREAD_OF = {
 """Targets that look odd at their folder's spread."""
 LARGEST_WEIGHT = 0.4
 """Standard deviation above which a weak target is not pushed, however little it moves."""
+SIZES = {"size/all": 0.035, "size/x": 0.022, "size/y": 0.022, "size/z": 0.022}
+"""Standard deviation of the whole head's scale, and of its stretch along each axis. People differ in size more than the
+targets do; without these, the surveys' spread could only be met by exaggerating features."""
+HALF_NORMAL_MEAN, HALF_NORMAL_DEVIATION = 0.798, 0.603
+"""Of the absolute value of a standard normal number, for targets that have no opposite."""
 ASYMMETRY = 0.6
 """As `SPREAD`, for left-right differences."""
 
@@ -48,23 +53,23 @@ class Axis:
     negative: tuple[str, ...]
     spread: float
 
-    def deviation(self, reach: dict[str, float]) -> float:
-        """Standard deviation of the weight, given how far, in millimetres, each target moves its most moved vertex."""
-        distance = float(np.mean([reach[name] for name in self.positive + self.negative]))
-        return min(LARGEST_WEIGHT, self.spread / distance) if distance > 0 else 0.0
+    def displacement(self, source: HeadSource) -> NDArray[np.float64]:
+        """(N,3) at weight 1. Opposite targets are not exact mirror images of each other; their mean slope counts."""
+        up = sum(source.target(name) for name in self.positive) + np.zeros(1)
+        if not self.negative:
+            return up
+        return (up - sum(source.target(name) for name in self.negative)) / 2
 
+    def moments(self, reach: float) -> tuple[float, float]:
+        """Mean and standard deviation of the weight.
 
-@dataclass(frozen=True)
-class Samples:
-    """Random heads as weights of targets.
-
-    Attributes:
-        targets: names of T targets.
-        weights: (S,T).
-    """
-
-    targets: tuple[str, ...]
-    weights: NDArray[np.float64]
+        Args:
+            reach: how far weight 1 moves the most moved vertex, millimetres.
+        """
+        deviation = min(LARGEST_WEIGHT, self.spread / reach) if reach > 0 else 0.0
+        if self.negative:
+            return 0.0, deviation
+        return HALF_NORMAL_MEAN * deviation, HALF_NORMAL_DEVIATION * deviation
 
 
 def symmetric_axes(source: HeadSource) -> list[Axis]:
@@ -102,33 +107,15 @@ def asymmetric_axes(source: HeadSource) -> list[Axis]:
     return axes
 
 
-def sample_axes(axes: list[Axis], reach: dict[str, float], count: int, rng: np.random.Generator) -> Samples:
-    """Heads with independent normal weights, held within two and a half standard deviations.
+def sample_macros(count: int, rng: np.random.Generator) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Adults of all ages, both sexes and mixed ancestry, of ordinary build.
 
-    Args:
-        axes: the directions.
-        reach: how far each target moves its most moved vertex, millimetres.
-        count: number of heads.
-        rng: source of randomness.
+    Returns:
+        Names of T macro targets and their (S,T) weights in S people.
     """
-    targets = tuple(sorted({name for axis in axes for name in axis.positive + axis.negative}))
-    column = {name: i for i, name in enumerate(targets)}
-    weights = np.zeros((count, len(targets)))
-    for axis in axes:
-        draw = np.clip(rng.standard_normal(count), -2.5, 2.5) * axis.deviation(reach)
-        if not axis.negative:
-            draw = np.abs(draw)
-        for sign, names in ((1, axis.positive), (-1, axis.negative)):
-            for name in names:
-                weights[:, column[name]] += np.clip(sign * draw, 0, None)
-    return Samples(targets, weights)
-
-
-def sample_macros(count: int, rng: np.random.Generator) -> Samples:
-    """Adults of all ages, both sexes and mixed ancestry, of ordinary build, as weights of the macro targets."""
-    race: NDArray = rng.dirichlet([1.2, 1.2, 1.2], count)
-    male = np.where(rng.random(count) < 0.5, rng.beta(2, 6, count), rng.beta(6, 2, count))
-    old = 0.85 * rng.beta(1.5, 3, count)
+    race: NDArray = rng.dirichlet([1.6, 1.6, 1.6], count)
+    male = np.where(rng.random(count) < 0.5, rng.beta(2.5, 6, count), rng.beta(6, 2.5, count))
+    old = 0.85 * rng.beta(1.8, 3.5, count)
     gender = np.stack([1 - male, male], axis=1)
     age = np.stack([1 - old, old], axis=1)
     muscle, weight = (_levels(rng.beta(8, 8, count)) for _ in range(2))
@@ -139,7 +126,13 @@ def sample_macros(count: int, rng: np.random.Generator) -> Samples:
     for g, a, m, w in product(range(2), range(2), range(3), range(3)):
         names.append(f"macrodetails/universal-{GENDERS[g]}-{AGES[a]}-{LEVELS[m]}muscle-{LEVELS[w]}weight")
         columns.append(gender[:, g] * age[:, a] * muscle[:, m] * weight[:, w])
-    return Samples(tuple(names), np.stack(columns, axis=1))
+    return tuple(names), np.stack(columns, axis=1)
+
+
+def size_target(name: str, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,3) displacement that doubles the figure (N,3) in size, or along one axis."""
+    along = name.removeprefix("size/")
+    return mean * ([1, 1, 1] if along == "all" else np.eye(3)["xyz".index(along)])
 
 
 def _levels(value: NDArray[np.float64]) -> NDArray[np.float64]:

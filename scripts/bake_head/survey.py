@@ -56,7 +56,7 @@ MEASUREMENTS = (
     Measurement("bizygomatic breadth", (11845,), (881,), 0, (143.9, 6.9), (136.3, 6.5)),
     Measurement("menton-sellion length", (132,), (747,), None, (123.2, 7.1), (114.3, 6.4)),
     Measurement("interpupillary distance", EYE_L, EYE_R, 0, (65.1, 3.8), (63.1, 4.0)),
-    Measurement("bigonial breadth", (7459,), (881,), 0, (120.7, 10.7), (111.7, 9.3)),
+    Measurement("bigonial breadth", (7459,), (881,), 0, (120.7, 7.5), (111.7, 7.5)),
     Measurement("nose breadth", (11673,), (881,), 0, (37.8, 4.8), (35.8, 4.9)),
     Measurement("lip length", (7272,), (881,), 0, (51.6, 4.3), (49.2, 4.5)),
     Measurement("subnasale-sellion length", (132,), (317,), None, (51.9, 4.1), (47.7, 3.8)),

@@ -20,55 +20,73 @@ COLLAR = 5.8
 
 @dataclass(frozen=True)
 class Variation:
-    """The population of figures as a normal distribution of target weights around its mean.
+    """The population of figures as a normal distribution around its mean.
 
     Attributes:
         mean: (N,3) the mean adult figure, in the figure's unit, which is nearly a decimetre.
         unit: that unit in real millimetres.
-        targets: T names.
-        displacements: (T,N,3) without the part that only moves or turns the whole head.
-        covariance: (T,T) of the target weights of symmetric variation.
-        asymmetric_covariance: (T,T) of the target weights of left-right differences.
+        displacements: (T,N,3) directions, without the part that only moves or turns the whole head.
+        covariance: (T,T) of the directions' weights.
+        asymmetric: (A,N,3) directions of left-right differences.
+        asymmetric_covariance: (A,A).
     """
 
     mean: NDArray[np.float64]
     unit: float
-    targets: tuple[str, ...]
     displacements: NDArray[np.float32]
     covariance: NDArray[np.float64]
+    asymmetric: NDArray[np.float32]
     asymmetric_covariance: NDArray[np.float64]
 
 
 def measure_variation(source: HeadSource) -> Variation:
     """Samples adults, reads the targets they need, and fits their measurements to the surveys."""
-    rng = np.random.default_rng(SEED)
-    macros = identity.sample_macros(SAMPLES, rng)
-    axes, lopsided = identity.symmetric_axes(source), identity.asymmetric_axes(source)
-    names = {name for axis in axes + lopsided for name in axis.positive + axis.negative}
-    targets = (*macros.targets, *sorted(names))
-    displacements = np.stack([source.target(name).astype(np.float32) for name in targets])
-    macro_weights = _spread(macros, targets)
-    mean = source.mesh.vertices + np.tensordot(macro_weights.mean(axis=0), displacements, 1)
-    head = head_vertices(source)
-    displacements = without_drift(displacements, mean, head) * _calm(source)[:, None]
+    names, weights = identity.sample_macros(SAMPLES, np.random.default_rng(SEED))
+    macros = np.stack([source.target(name).astype(np.float32) for name in names])
+    mean = source.mesh.vertices + np.tensordot(weights.mean(axis=0), macros, 1)
+    space = _Space(source, mean)
+    sizes = np.stack([identity.size_target(name, mean) for name in identity.SIZES]).astype(np.float32)
+    axes, shift, deviations = space.directions(identity.symmetric_axes(source))
+    lopsided, _, differences = space.directions(identity.asymmetric_axes(source))
+    mean = mean + np.tensordot(shift, axes, 1)
 
-    seen = np.flatnonzero(mean[: source.vertex_groups["body"].max(), 1] > COLLAR)
-    reach = dict(zip(targets, 100 * np.linalg.norm(displacements[:, seen], axis=2).max(axis=1), strict=True))
-    details = _spread(identity.sample_axes(axes, reach, SAMPLES, rng), targets)
-    differences = _spread(identity.sample_axes(lopsided, reach, SAMPLES, rng), targets)
-    mean = mean + np.tensordot(details.mean(axis=0), displacements, 1)
-    unit, shift, covariance = _fit_survey(mean, displacements, np.cov((macro_weights + details).T))
+    displacements = np.concatenate([space.clean(macros), axes, space.clean(sizes)])
+    covariance = np.diag(np.concatenate([np.zeros(len(names)), deviations, list(identity.SIZES.values())]) ** 2)
+    covariance[: len(names), : len(names)] = np.cov(weights.T)
+    unit, shift, covariance = _fit_survey(mean, displacements, covariance)
     mean = mean + np.tensordot(shift, displacements, 1)
     mean = (mean + mean[source.mirror] * [-1, 1, 1]) / 2
     sealing = lips.sealing(source, mean)
     return Variation(
         mean=lips.seal(sealing, mean),
         unit=unit,
-        targets=targets,
         displacements=lips.seal(sealing, displacements),
         covariance=covariance,
-        asymmetric_covariance=np.cov(differences.T),
+        asymmetric=lips.seal(sealing, lopsided),
+        asymmetric_covariance=np.diag(differences**2),
     )
+
+
+class _Space:
+    """Reads axes of variation around one mean figure and cleans them."""
+
+    def __init__(self, source: HeadSource, mean: NDArray[np.float64]) -> None:
+        self.source, self.mean = source, mean
+        self.head = head_vertices(source)
+        self.calm = _calm(source)[:, None]
+        self.seen = np.flatnonzero(mean[: source.vertex_groups["body"].max(), 1] > COLLAR)
+
+    def clean(self, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Without drift of the head, and calmed below the chin; (T,N,3) in and out."""
+        return without_drift(displacements, self.mean, self.head) * self.calm
+
+    def directions(self, axes: list[identity.Axis]) -> tuple[NDArray[np.float32], NDArray, NDArray]:
+        """(T,N,3) displacements, (T,) means and (T,) standard deviations of the weights."""
+        raw = np.stack([axis.displacement(self.source) for axis in axes]).astype(np.float32)
+        displacements = self.clean(raw)
+        reach = 100 * np.linalg.norm(displacements[:, self.seen], axis=2).max(axis=1)
+        moments = np.array([axis.moments(distance) for axis, distance in zip(axes, reach.tolist(), strict=True)])
+        return displacements, moments[:, 0], moments[:, 1]
 
 
 def head_vertices(source: HeadSource, share: float = 0.95) -> NDArray[np.int64]:
@@ -128,11 +146,3 @@ def _fit_survey(
     gain = covariance @ slope @ np.linalg.inv(own)
     shift = gain @ (wanted - survey.measure(mean) * unit)
     return unit, shift, covariance + gain @ (survey.covariance() - own) @ gain.T
-
-
-def _spread(samples: identity.Samples, targets: tuple[str, ...]) -> NDArray[np.float64]:
-    """(S,T) the samples' weights in the order of all targets."""
-    column = {name: i for i, name in enumerate(targets)}
-    weights = np.zeros((len(samples.weights), len(targets)))
-    weights[:, [column[name] for name in samples.targets]] = samples.weights
-    return weights

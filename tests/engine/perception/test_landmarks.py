@@ -125,6 +125,15 @@ def test_too_small(astronaut: Photo) -> None:
     assert "200 or more" in caught.value.cure
 
 
+def test_blurred_face_is_doubtful(astronaut: Photo, astronaut_face: FaceObservation) -> None:
+    import cv2
+
+    blurred = cv2.GaussianBlur(astronaut.pixels, (0, 0), 4.5)
+    face = find_face(picture_of(blurred))
+    assert error(face.landmarks, astronaut_face.landmarks, astronaut_face.interocular) < 0.06
+    assert any("unsharp" in warning for warning in face.warnings)
+
+
 @pytest.mark.parametrize(("angle", "outcome"), [(20, "fine"), (50, "warned"), (75, "refused"), (-75, "refused")])
 def test_turned_heads(
     astronaut: Photo, astronaut_face: FaceObservation, monkeypatch: pytest.MonkeyPatch, angle: int, outcome: str

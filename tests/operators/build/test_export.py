@@ -1,11 +1,13 @@
 """What other programs get: the head survives Blender's own glTF exporter."""
 
+import dataclasses
 import json
 import struct
 
 import bpy
 import numpy as np
 import pytest
+from likeness.operators.build import build_head
 
 from tests.operators.build.sphere_head import ARKIT
 
@@ -44,3 +46,17 @@ def test_gltf_keeps_the_skin_and_its_joints(glb):
 def test_gltf_keeps_the_picture(glb):
     assert len(glb["images"]) >= 1
     assert "baseColorTexture" in glb["materials"][0]["pbrMetallicRoughness"]
+
+
+def test_gltf_keeps_the_lashes_transparency_on_their_own_map(person, tmp_path):
+    slots = ("skin", "lashes", "eye.R")
+    built = build_head(bpy.context, dataclasses.replace(person, material_names=slots))
+    built.head.select_set(True)
+    path = tmp_path / "lashes.glb"
+    bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True)
+    glb = read_glb(path)
+    material = next(item for item in glb["materials"] if item["name"].endswith("lashes"))
+    texture = material["pbrMetallicRoughness"]["baseColorTexture"]
+    assert material["alphaMode"] != "OPAQUE"
+    assert texture["texCoord"] == 1
+    assert glb["images"][glb["textures"][texture["index"]]["source"]]["name"] == "sphere Strands"

@@ -22,6 +22,19 @@ def test_a_saved_file_opens_with_everything_in_it(person, tmp_path):
     assert np.allclose(pixels[:3] * 255, (200, 150, 120), atol=0.5)
 
 
+def test_the_opened_file_looks_at_the_head_from_close_by(person, tmp_path):
+    new_scene()
+    build_head(bpy.context, person, None, BuildOptions(location=(1.0, 0.0, 0.0)))
+    save_blend(tmp_path / "sphere.blend")
+    areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D"]
+    assert areas
+    for area in areas:
+        view = area.spaces.active
+        assert np.allclose(view.region_3d.view_location, (1.0, 0.0, 0.1), atol=1e-4)
+        assert 0.3 < view.region_3d.view_distance < 3.0
+        assert view.shading.type == "MATERIAL"
+
+
 def test_new_scene_is_empty_and_shows_plain_colours():
     bpy.data.meshes.new("leftover")
     new_scene()

@@ -50,10 +50,11 @@ def test_strands_taper_and_the_lower_lid_has_fewer_and_shorter():
 
 def test_the_picture_is_packed_with_its_transparency():
     with Transaction() as transaction:
-        image = build_strands("Strands", transaction)
+        image = build_strands("Strands", np.array([0.05, 0.02, 0.5]), transaction)
     pixels = np.empty(4 * image.size[0] * image.size[1], np.float32)
     image.pixels.foreach_get(pixels)
     alpha = pixels.reshape(image.size[1], image.size[0], 4)[..., 3]
     assert image.packed_file is not None
     assert alpha[:, :768].mean() > 2 * alpha[:, 768:].mean() > 0
+    assert pixels[:3] == pytest.approx([0.127, 0.066, 0.188], abs=0.01)  # 0.015, 0.006 and at most 0.03, as sRGB
     assert bpy.data.images[image.name] == image
