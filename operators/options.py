@@ -76,7 +76,7 @@ class ReconstructChoices:
         default=True,
     )
     look_at: BoolProperty(
-        name="Look at It", description="Turn the viewport to the new head and show its materials", default=True
+        name="Look at It", description="Turn the viewport to the new head and show its textures", default=True
     )
 
 

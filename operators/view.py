@@ -13,10 +13,12 @@ DISTANCE = 2.6  # in heights of the head
 
 
 def look_at(context: bpy.types.Context, head: bpy.types.Object) -> bool:
-    """Show a head large, with its materials, in the viewport the operator was called from; False if it was not."""
+    """Show a head large, with its textures, in the viewport the operator was called from; False if it was not."""
     area: Any = context.area
     if area is None or area.type != "VIEW_3D":
         return False
+    layer: Any = context.view_layer
+    layer.update()  # a new head has not been placed by Blender yet
     space = area.spaces.active
     view = space.region_3d
     corners = [head.matrix_world @ Vector(corner) for corner in head.bound_box]
@@ -25,6 +27,6 @@ def look_at(context: bpy.types.Context, head: bpy.types.Object) -> bool:
     view.view_location = (low + high) / 2
     view.view_distance = DISTANCE * (high - low).z
     view.view_rotation = ANGLE.to_quaternion()
-    if space.shading.type in {"WIREFRAME", "SOLID"}:
-        space.shading.type = "MATERIAL"
+    if space.shading.type in {"WIREFRAME", "SOLID"}:  # textures in solid mode need no shaders to be compiled
+        space.shading.type, space.shading.color_type = "SOLID", "TEXTURE"
     return True

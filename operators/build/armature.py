@@ -83,6 +83,7 @@ def build_armature(
     rig = transaction.add(bpy.data.objects.new(name, data))
     collection.objects.link(rig)
     rig.show_in_front = True
+    data.display_type = "STICK"  # bones in front of the face, without hiding it
     view_layer_of(context).objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     try:

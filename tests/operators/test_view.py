@@ -22,7 +22,7 @@ def head():
 def viewport(kind="VIEW_3D", shading="SOLID"):
     space = SimpleNamespace(region_3d=SimpleNamespace(), shading=SimpleNamespace(type=shading))
     area = SimpleNamespace(type=kind, spaces=SimpleNamespace(active=space))
-    return SimpleNamespace(area=area), space
+    return SimpleNamespace(area=area, view_layer=bpy.context.view_layer), space
 
 
 def test_viewport_looks_at_the_head_from_the_front(head):
@@ -34,7 +34,7 @@ def test_viewport_looks_at_the_head_from_the_front(head):
     eye = view.view_rotation @ Vector((0.0, 0.0, 1.0))
     assert eye.y < -0.8  # heads face -Y
     assert eye.z > 0.1
-    assert space.shading.type == "MATERIAL"
+    assert (space.shading.type, space.shading.color_type) == ("SOLID", "TEXTURE")
 
 
 def test_rendered_view_stays_rendered(head):
