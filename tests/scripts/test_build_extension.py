@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -117,3 +118,31 @@ def test_every_platform_has_the_versions_of_the_engines_lock() -> None:
     for platform in wheel_lock.TAGS:
         names = [wheel.name.lower() for wheel in wheel_lock.wheels_for(platform, wheels)]
         assert {"-".join(name.split("-")[:2]).partition("+")[0] for name in names} == pins
+
+
+def test_what_is_packed_imports_only_what_comes_along() -> None:
+    along = {
+        "numpy",
+        "torch",
+        "mediapipe",
+        "google",
+        "cv2",
+        "PIL",
+        "safetensors",
+        "trimesh",
+    }  # the lock's, and Blender's
+    along |= {"bpy", "bpy_extras", "mathutils", "bmesh", "gpu", "idprop", "addon_utils", *sys.stdlib_module_names}
+    optional = {"pillow_heif"}
+    strangers = set()
+    for path in build_extension.ROOT.glob("*/**/*.py"):
+        folder, *inside = path.relative_to(build_extension.ROOT).parts
+        if folder not in ("engine", "operators", "ui") or inside[0] in ("evaluation", "training"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            tops = {name.partition(".")[0] for name in names}
+            strangers |= {(str(path), top) for top in tops - along - optional}
+    assert strangers == set()
