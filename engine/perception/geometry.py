@@ -39,7 +39,7 @@ def fill(points: NDArray, height: int, width: int) -> NDArray[np.float32]:
     return filled
 
 
-def ramp(values: NDArray, low: float, high: float) -> NDArray[np.float32]:
+def ramp(values: NDArray, low: float | NDArray, high: float | NDArray) -> NDArray[np.float32]:
     """0 below `low`, 1 above `high`, smooth between; `high` may be the smaller one, for a falling ramp."""
     t = np.clip((values - low) / (high - low), 0.0, 1.0)
     return (t * t * (3.0 - 2.0 * t)).astype(np.float32)

@@ -130,7 +130,7 @@ def test_blurred_face_is_doubtful(astronaut: Photo, astronaut_face: FaceObservat
 
     blurred = cv2.GaussianBlur(astronaut.pixels, (0, 0), 4.5)
     face = find_face(picture_of(blurred))
-    assert error(face.landmarks, astronaut_face.landmarks, astronaut_face.interocular) < 0.06
+    assert error(face.landmarks, astronaut_face.landmarks, astronaut_face.interocular) < 0.08
     assert any("unsharp" in warning for warning in face.warnings)
 
 
