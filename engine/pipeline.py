@@ -29,8 +29,9 @@ def reconstruct(
 
     Args:
         photo: picture file.
-        out: folder for head.npz, albedo.png, confidence.png, photo_view.png, preview.png, head.glb and report.json.
-            It is written whole or, when anything fails, not at all.
+        out: folder for head.npz, albedo.png, confidence.png, photo_view.png, preview.png, head.glb, report.json
+            and photo.jpg (the photo as the engine saw it, upright). It is written whole or, when
+            anything fails, not at all.
     Raises:
         EngineError: every expected failure, with a message for the user.
     """
@@ -163,10 +164,11 @@ def assemble(
 def write(result: Reconstruction, photo_pixels: np.ndarray, folder: Path, progress: Progress) -> None:
     """Write every file of the result folder."""
     from .export import export_glb
-    from .media.write import write_png
+    from .media.write import write_jpeg, write_png
     from .preview import preview
 
     result.save(folder)
+    write_jpeg(folder / "photo.jpg", photo_pixels)  # upright: Blender ignores EXIF rotation and cannot read HEIC
     progress.check()
     export_glb(result, folder / "head.glb")
     progress.stage("Drawing the preview", 0.92)

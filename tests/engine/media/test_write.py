@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import OutputError
 from engine.media.read import read_png
-from engine.media.write import write_png
+from engine.media.write import write_jpeg, write_png
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,6 +27,18 @@ def test_round_trip(tmp_path: Path, shape: tuple[int, ...]) -> None:
 def test_wrong_arrays(tmp_path: Path, array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="write_png wants"):
         write_png(tmp_path / "a.png", array)
+
+
+def test_jpeg_is_close_and_colours_are_not_smeared(tmp_path: Path) -> None:
+    from PIL import Image
+
+    array = np.zeros((32, 32, 3), np.uint8)
+    array[:, 16:] = (250, 20, 60)
+    write_jpeg(tmp_path / "a.jpg", array)
+    seen = np.asarray(Image.open(tmp_path / "a.jpg"))
+    assert np.abs(seen.astype(int) - array).max() < 12
+    with pytest.raises(ValueError, match="write_jpeg wants"):
+        write_jpeg(tmp_path / "b.jpg", array[..., 0])
 
 
 def test_no_folder(tmp_path: Path) -> None:
