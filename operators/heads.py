@@ -67,7 +67,9 @@ def licences(head: bpy.types.Object) -> list[str]:
         return []
     if not isinstance(provenance, dict):
         return []
-    return [f"{name}: {value}" for name, value in provenance.items() if isinstance(value, (str, int, float))]
+    return [
+        f"{name.capitalize()}: {value}" for name, value in provenance.items() if isinstance(value, (str, int, float))
+    ]
 
 
 class HeadOperator(bpy.types.Operator):

@@ -164,10 +164,9 @@ class LIKENESS_PT_models(SidebarPanel, bpy.types.Panel):
         for model in MODELS:
             found = model.find(folder)
             column = layout.column(align=True)
-            row = column.row()
-            row.label(text=model.title, icon="CHECKMARK" if found else "RADIOBUT_OFF")
-            row.label(text=model.licence)
-            for line in wrapped(context, model.purpose if found else f"{model.purpose}. Optional, not found"):
+            column.label(text=model.title, icon="CHECKMARK" if found else "RADIOBUT_OFF")
+            state = model.licence if found else "optional, not found"
+            for line in wrapped(context, f"{model.purpose} ({state})"):
                 column.label(text=line, icon="BLANK1")
             if found is None and model.source:
                 row = column.row()

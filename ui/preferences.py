@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..operators.addon import PACKAGE
+from ..operators.addon import PACKAGE, user_folder
 from ..operators.session import SESSION
 from ..operators.utility import LIKENESS_OT_check_engine
 from .text import wrapped
@@ -44,8 +45,10 @@ class LIKENESS_AP_preferences(bpy.types.AddonPreferences):
         """The preferences' page."""
         layout: Any = self.layout
         layout.use_property_split = True
-        for name in ("interpreter", "device", "model_folder", "cache_folder"):
-            layout.prop(self, name)
+        layout.prop(self, "interpreter", placeholder=sys.executable)
+        layout.prop(self, "device")
+        layout.prop(self, "model_folder", placeholder=str(user_folder("models")))
+        layout.prop(self, "cache_folder", placeholder=str(user_folder("cache")))
         layout.separator()
         draw_engine(layout, context)
 
@@ -69,18 +72,24 @@ def draw_report(layout: Any, report: dict[str, Any]) -> None:
     chosen = report.get("device", "")
     for device, name in report.get("devices", {}).items():
         lines.append((device.upper(), f"{name} (used)" if device == chosen else name))
-    box = layout.box().column(align=True)
+    column = layout.column(align=True)
     for name, value in lines:
-        row = box.split(factor=0.4)
-        row.alignment = "RIGHT"
-        row.label(text=name)
+        row = column.split(factor=0.4)
+        name_side = row.row()
+        name_side.alignment = "RIGHT"
+        name_side.label(text=name)
         row.label(text=str(value), icon="ERROR" if value == "missing" else "NONE")
 
 
 def draw_error(layout: Any, context: bpy.types.Context, error: Any) -> None:
-    """What went wrong, and the cure, wrapped to the region's width."""
-    box = layout.box().column(align=True)
+    """What went wrong, and the cure, wrapped to the region's width.
+
+    No box: Blender draws one that takes a progress bar's place as a full bar.
+    """
+    column = layout.column(align=True)
+    column.alert = True
     for index, line in enumerate(wrapped(context, error.message)):
-        box.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+        column.label(text=line, icon="ERROR" if index == 0 else "BLANK1")
+    column = layout.column(align=True)
     for line in wrapped(context, error.cure):
-        box.label(text=line, icon="BLANK1")
+        column.label(text=line, icon="BLANK1")

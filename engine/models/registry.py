@@ -36,7 +36,7 @@ class ModelFile:
 
 OPEN_HEAD = ModelFile(
     title="Open Head",
-    purpose="Head model, the default",
+    purpose="The default head model",
     licence="CC0-1.0",
     source="",
     files=("open_head.safetensors",),
@@ -44,7 +44,7 @@ OPEN_HEAD = ModelFile(
 )
 FACE_LANDMARKER = ModelFile(
     title="Face Landmarker",
-    purpose="Finds the face where MediaPipe is newer than 0.10",
+    purpose="Finds the face where the engine has MediaPipe 1.0 or newer",
     licence="Apache-2.0",
     source="https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker",
     files=("face_landmarker.task",),

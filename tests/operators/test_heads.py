@@ -99,7 +99,7 @@ def test_folder_that_is_gone(head):
 
 
 def test_provenance_is_readable(head):
-    assert heads.licences(head) == ["head: three spheres, CC0"]
+    assert heads.licences(head) == ["Head: three spheres, CC0"]
     head[heads.PROVENANCE_KEY] = "not JSON"
     assert heads.licences(head) == []
 

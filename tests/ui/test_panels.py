@@ -132,14 +132,22 @@ def test_head_panel_follows_the_selection(extension, photo):
     notes = draw(panels.LIKENESS_PT_head)
     assert "menu jawOpen" in notes
     assert "prop value" in notes
-    assert "head: three spheres, CC0" in " ".join(draw(panels.LIKENESS_PT_provenance))
+    assert "Head: three spheres, CC0" in " ".join(draw(panels.LIKENESS_PT_provenance))
 
 
 def test_models(extension):
     notes = draw(panels.LIKENESS_PT_models)
     assert "Open Head" in notes
-    assert "CC0-1.0" in notes
+    assert "The default head model (CC0-1.0)" in " ".join(notes)
     assert "button Get It" in notes
+
+
+def test_preferences_page(extension):
+    layout = Layout()
+    properties = preferences.LIKENESS_AP_preferences.bl_rna.properties
+    page = SimpleNamespace(layout=layout, bl_rna=SimpleNamespace(properties=properties))
+    preferences.LIKENESS_AP_preferences.draw(page, Context())
+    assert layout.notes[:4] == ["prop interpreter", "prop device", "prop model_folder", "prop cache_folder"]
 
 
 def test_preferences(extension):
