@@ -116,7 +116,7 @@ def assemble(
 ) -> Reconstruction:
     """Gather the stages' results into the one dataclass that leaves the engine."""
     report: dict[str, Any] = {
-        "warnings": [*photo.warnings, *fit.warnings, *texture.warnings],
+        "warnings": [*photo.warnings, *face.warnings, *fit.warnings, *texture.warnings],
         "errors": {key: round(float(value), 5) for key, value in fit.errors.items()},
         "detector": face.detector,
         "face_score": round(face.score, 4),
