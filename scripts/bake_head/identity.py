@@ -18,20 +18,22 @@ OPPOSITES = (
 RACES, GENDERS, AGES = ("african", "asian", "caucasian"), ("female", "male"), ("young", "old")
 LEVELS = ("min", "average", "max")
 SPREAD = {
-    "cheek": 1.2, "chin": 1.2, "ears": 1.7, "eyebrows": 1.1, "eyes": 0.65, "forehead": 1.8, "head": 2.5,
-    "mouth": 0.8, "neck": 2.0, "nose": 0.9,
+    "cheek": 1.1, "chin": 1.0, "ears": 1.6, "eyebrows": 1.0, "eyes": 0.6, "forehead": 1.5, "head": 2.2,
+    "mouth": 0.7, "neck": 1.8, "nose": 0.8,
 }  # fmt: skip
 """By folder, how far one standard deviation of a target's weight moves the most moved vertex, millimetres."""
 SPREAD_OF = {
-    "ears/l-ear-shape-pointed": 0.5, "ears/l-ear-shape-triangle": 1.0, "eyebrows/eyebrows-trans-backward": 1.0,
-    "eyes/l-eye-eyefold-concave": 0.5, "forehead/forehead-nubian-decr": 1.5, "head/head-angle-in": 0.0,
-    "head/head-diamond": 1.2, "head/head-square": 1.2, "head/head-rectangular": 1.5, "head/head-triangular": 1.2,
-    "mouth/mouth-angles-down": 0.5, "neck/neck-double-decr": 1.5, "nose/nose-point-down": 1.0,
+    "ears/l-ear-shape-pointed": 0.5, "ears/l-ear-shape-triangle": 1.0, "eyebrows/eyebrows-trans-backward": 0.8,
+    "eyes/l-eye-eyefold-concave": 0.4, "forehead/forehead-nubian-decr": 1.2, "head/head-age-decr": 1.2,
+    "head/head-angle-in": 0.0, "head/head-diamond": 0.7, "head/head-fat-decr": 1.4,
+    "head/head-invertedtriangular": 0.5, "head/head-oval": 1.2, "head/head-rectangular": 0.8, "head/head-round": 1.2,
+    "head/head-square": 0.7, "head/head-triangular": 0.7, "mouth/mouth-angles-down": 0.4, "neck/neck-double-decr": 1.4,
+    "nose/nose-point-down": 0.8,
 }  # fmt: skip
 """Targets that look odd at their folder's spread."""
 LARGEST_WEIGHT = 0.4
 """Standard deviation above which a weak target is not pushed, however little it moves."""
-SIZES = {"size/all": 0.035, "size/x": 0.022, "size/y": 0.022, "size/z": 0.022}
+SIZES = {"size/all": 0.035, "size/x": 0.03, "size/y": 0.03, "size/z": 0.03}
 """Standard deviation of the whole head's scale, and of its stretch along each axis. People differ in size more than the
 targets do; without these, the surveys' spread could only be met by exaggerating features."""
 HALF_NORMAL_MEAN, HALF_NORMAL_DEVIATION = 0.798, 0.603

@@ -34,12 +34,6 @@ def sealing(source: HeadSource, mean: NDArray[np.float64]) -> sparse.csr_matrix:
     return sparse.csr_matrix(spread @ gap)
 
 
-def seal(matrix: sparse.csr_matrix, fields: NDArray) -> NDArray:
-    """Apply a `sealing` to positions or displacements (...,N,3)."""
-    flat = fields.reshape(-1, *fields.shape[-2:])
-    return np.stack([field + (matrix @ field).astype(field.dtype) for field in flat]).reshape(fields.shape)
-
-
 def _chain(half: tuple[int, ...], mirror: NDArray[np.int32]) -> NDArray[np.int32]:
     """Vertices from the left corner to the right one."""
     return np.array([*half, *mirror[list(half[-2::-1])]], np.int32)

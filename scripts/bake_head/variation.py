@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from . import identity, lips, rig, survey
+from . import identity, lips, mouth, rig, survey
 from .source import HeadSource
 
 SAMPLES = 4000
@@ -53,18 +54,24 @@ def measure_variation(source: HeadSource) -> Variation:
     displacements = np.concatenate([space.clean(macros), axes, space.clean(sizes)])
     covariance = np.diag(np.concatenate([np.zeros(len(names)), deviations, list(identity.SIZES.values())]) ** 2)
     covariance[: len(names), : len(names)] = np.cov(weights.T)
-    unit, shift, covariance = _fit_survey(mean, displacements, covariance)
+    unit, shift, covariance = _fit_survey(mean, displacements, covariance, len(names))
     mean = mean + np.tensordot(shift, displacements, 1)
     mean = (mean + mean[source.mirror] * [-1, 1, 1]) / 2
     sealing = lips.sealing(source, mean)
+    closed = sparse.csr_matrix((sparse.identity(len(mean)) + sealing) @ mouth.following(source, mean))
     return Variation(
-        mean=lips.seal(sealing, mean),
+        mean=mean + sealing @ mean,
         unit=unit,
-        displacements=lips.seal(sealing, displacements),
+        displacements=_apply(closed, displacements),
         covariance=covariance,
-        asymmetric=lips.seal(sealing, lopsided),
-        asymmetric_covariance=np.diag(differences**2),
+        asymmetric=_apply(closed, lopsided),
+        asymmetric_covariance=np.diag(differences.astype(float) ** 2),
     )
+
+
+def _apply(matrix: sparse.csr_matrix, displacements: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T,N,3) each displacement multiplied by an (N,N) matrix."""
+    return np.stack([(matrix @ displacement).astype(np.float32) for displacement in displacements])
 
 
 class _Space:
@@ -121,7 +128,7 @@ def without_drift(
 
 
 def _calm(source: HeadSource) -> NDArray[np.float32]:
-    """(N,) how much of a displacement a vertex keeps: all on the head, less down the neck, where builds differ wildly."""
+    """(N,) how much of a displacement a vertex keeps: all on the head, less down the neck: builds differ wildly."""
     weights = rig.figure_weights(source)
     below = weights[:, rig.JOINT_NAMES.index("root")] + 0.5 * weights[:, rig.JOINT_NAMES.index("neck")]
     helper = np.arange(len(weights)) > source.vertex_groups["body"].max()
@@ -129,20 +136,39 @@ def _calm(source: HeadSource) -> NDArray[np.float32]:
 
 
 def _fit_survey(
-    mean: NDArray, displacements: NDArray, covariance: NDArray
+    mean: NDArray, displacements: NDArray, covariance: NDArray, macros: int
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Give the population the measurements that the surveys found, and leave it otherwise as it was.
 
     The distribution of weights given the measurements is kept and the measurements' own distribution replaced
-    (Jeffrey's rule), which for normal distributions is linear.
+    (Jeffrey's rule), which for normal distributions is linear. The macro targets stay as they are: pushed beyond the
+    people they were modelled on they turn into caricatures. The other directions make up the difference.
 
+    Args:
+        mean: (N,3) mean figure.
+        displacements: (T,N,3), the macro targets first.
+        covariance: (T,T) of their weights.
+        macros: number of macro targets.
     Returns:
         Millimetres in the figure's unit, the (T,) shift of the mean weights and the new (T,T) covariance.
     """
     wanted = np.array([m.mean for m in survey.MEASUREMENTS])
     unit = float(np.exp(np.log(wanted / survey.measure(mean)).mean()))
     slope = survey.gradient(mean, displacements) * unit
-    own = slope.T @ covariance @ slope
-    gain = covariance @ slope @ np.linalg.inv(own)
+    fixed, free = np.zeros_like(covariance), covariance.copy()
+    fixed[:macros, :macros] = covariance[:macros, :macros]
+    free[:macros, :macros] = 0
+    own = slope.T @ free @ slope
+    gain = free @ slope @ np.linalg.inv(own)
+    missing = _remainder(survey.covariance(), slope.T @ fixed @ slope)
     shift = gain @ (wanted - survey.measure(mean) * unit)
-    return unit, shift, covariance + gain @ (survey.covariance() - own) @ gain.T
+    return unit, shift, covariance + gain @ (missing - own) @ gain.T
+
+
+def _remainder(whole: NDArray, part: NDArray, floor: float = 0.05) -> NDArray[np.float64]:
+    """The covariance that together with `part` makes `whole`, or the nearest one that is still positive."""
+    root = np.linalg.cholesky(whole)
+    inverse = np.linalg.inv(root)
+    values, vectors = np.linalg.eigh(np.eye(len(whole)) - inverse @ part @ inverse.T)
+    vectors = root @ vectors
+    return (vectors * np.maximum(values, floor)) @ vectors.T
