@@ -14,6 +14,7 @@ from engine.heads.model import HeadModel
 
 from . import expression, identity, regions, rig, uv
 from .bust import cut_mesh
+from .eyes import eye_part
 from .parts import Part, pick
 from .source import HeadSource
 from .variation import Variation, head_vertices, measure_variation
@@ -27,20 +28,30 @@ CUT_RADII = np.array([1.75, 1.35, 1.45])
 
 def bake(source: HeadSource) -> HeadModel:
     """The open head from the wheel's data."""
-    variation = measure_variation(source)
-    parts = build_parts(source, variation.mean)
+    return finish(source, measure_variation(source))
+
+
+def finish(source: HeadSource, variation: Variation) -> HeadModel:
+    """The open head, its variation already measured."""
+    parts = build_parts(source, variation.mean, variation.unit)
     model = assemble(source, variation, parts)
     if util.find_spec(f"{__package__}.landmarks"):
         model = import_module(f"{__package__}.landmarks").embed(model)
     return model
 
 
-def build_parts(source: HeadSource, mean: NDArray[np.float64]) -> list[Part]:
-    """The blocks of the head. The first is the skin."""
+def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> list[Part]:
+    """The blocks of the head. The first is the skin.
+
+    Args:
+        source: the figure.
+        mean: (N,3) the mean figure.
+        unit: millimetres per unit of `mean`.
+    """
     parts = [
-        _skin(source, mean),
-        _helper(source, mean, "eye.L", "eye.L", "helper-l-eye", "eye.L", 6.0),
-        _helper(source, mean, "eye.R", "eye.R", "helper-r-eye", "eye.R", 6.0),
+        skin_part(source, mean),
+        eye_part(source, mean, unit, "eye.L"),
+        eye_part(source, mean, unit, "eye.R"),
         _helper(source, mean, "teeth.upper", "teeth", "helper-upper-teeth", "head", 2.0),
         _helper(source, mean, "teeth.lower", "teeth", "helper-lower-teeth", "jaw", 2.0),
         _helper(source, mean, "tongue", "tongue", "helper-tongue", "jaw", 2.0),
@@ -52,7 +63,8 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64]) -> list[Part]:
     return [with_eye_turns(source, mean, part) if part.material.startswith("eye.") else part for part in parts]
 
 
-def _skin(source: HeadSource, mean: NDArray[np.float64]) -> Part:
+def skin_part(source: HeadSource, mean: NDArray[np.float64]) -> Part:
+    """The bust's skin, in MakeHuman's UV."""
     polygons, uv_polygons = source.mesh.group("body")
     offset = (mean - CUT_CENTRE) / CUT_RADII
     height = np.where(offset[:, 1] > 0, 1.0, 1 - np.linalg.norm(offset, axis=1))

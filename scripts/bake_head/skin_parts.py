@@ -1,0 +1,154 @@
+"""Colours everything but the outer skin: eyes from MakeHuman's eye texture, mouth, teeth, tongue and lashes by rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from engine.heads.model import HeadModel
+from engine.render.lighting import srgb_to_linear
+from engine.texture.surface import UvSurface
+
+from .eyes import IRIS_DISC
+
+EYE_FILE = "eyes/materials/brownlight_eye.png"
+EYE_CENTRE, EYE_IRIS, EYE_RIM = (724.0, 304.0), 117.0, 280.0
+"""In that picture, texels: centre of the upper eye, radius of its iris and of its painted ball."""
+WHITE = (0.60, 0.545, 0.50)
+"""Linear albedo of the sclera beside the iris."""
+IRIS = (0.115, 0.062, 0.034)
+"""Mean linear albedo of the iris: mid-brown."""
+CORNER = (0.46, 0.22, 0.19)
+MOUTH, THROAT = (0.26, 0.075, 0.062), (0.045, 0.009, 0.007)
+LID = (0.40, 0.21, 0.17)
+INNER_LIP = (0.34, 0.115, 0.10)
+LID_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+LID_LEFT = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+"""MediaPipe points along the lid margins and where the lips meet."""
+SOCKET = (0.36, 0.16, 0.13)
+TONGUE = (0.40, 0.15, 0.135)
+TOOTH = (0.70, 0.62, 0.50)
+LASH = (0.012, 0.009, 0.008)
+
+
+def paint_parts(
+    linear: NDArray[np.float32], head: HeadModel, surface: UvSurface, materials: Path
+) -> NDArray[np.float32]:
+    """The picture with everything but the outer skin painted.
+
+    Args:
+        linear: (S,S,3) linear albedo with the skin painted.
+        head: the baked head.
+        surface: its UV square.
+        materials: folder of MakeHuman's materials.
+    """
+    flat = linear[surface.mask]
+    slots = head.face_materials[surface.faces]
+    for number, name in enumerate(head.material_names):
+        chosen = slots == number
+        if name.startswith("eye"):
+            flat[chosen] = _eye(disc_places(head, surface, name, chosen), materials / EYE_FILE)
+        elif name == "lashes":
+            flat[chosen] = LASH
+        elif name == "tongue":
+            flat[chosen] = TONGUE
+        elif name == "teeth":
+            flat[chosen] = TOOTH
+    inner = (slots == head.material_names.index("skin")) & ~outer_triangles(head)[surface.faces]
+    flat[inner] = _lining(head, surface.gather(head.vertices, head.faces)[inner])
+    return surface.picture(flat)
+
+
+def paint_rims(linear: NDArray[np.float32], head: HeadModel) -> NDArray[np.float32]:
+    """The picture with wet lid margins and inner lips: MakeHuman's skins show painted eyes and teeth there.
+
+    Args:
+        linear: (S,S,3) linear albedo of the skin.
+        head: the baked head with its landmarks.
+    """
+    size = len(linear)
+    result = linear.copy()
+    for outline, color in ((LID_RIGHT, LID), (LID_LEFT, LID), (INNER_LIPS, INNER_LIP)):
+        drawn = np.zeros((size, size), np.float32)
+        cv2.fillPoly(drawn, [points_on_texture(head, outline, size)], 1.0)
+        soft = cv2.GaussianBlur(drawn, (0, 0), size / 900)[..., None]
+        result += soft * (np.array(color, np.float32) - result)
+    return result
+
+
+def points_on_texture(head: HeadModel, numbers: tuple[int, ...], size: int) -> NDArray[np.int32]:
+    """(n,2) texel columns and rows of MediaPipe points."""
+    points = head.landmarks["mediapipe"]
+    chosen = list(numbers)
+    uv = np.einsum("nkc,nk->nc", head.uv[head.uv_faces[points.faces[chosen]]], points.barycentrics[chosen])
+    return np.round(uv * [size, -size] + [0, size]).astype(np.int32)
+
+
+def disc_places(head: HeadModel, surface: UvSurface, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(n,2) place of an eyeball's texels in its unit disc, pupil at 0, seen from in front with +x to the right.
+
+    Args:
+        chosen: (N,) texels of the eyeball.
+    """
+    first = int(np.flatnonzero(head.regions[name])[0])
+    triangles = head.face_materials == head.material_names.index(name)
+    corners = head.uv[head.uv_faces[triangles]]
+    centre = corners[head.faces[triangles] == first][0]
+    radius = np.linalg.norm(corners - centre, axis=-1).max()
+    rows, columns = np.nonzero(surface.mask)
+    place = np.stack([(columns[chosen] + 0.5) / surface.size, 1 - (rows[chosen] + 0.5) / surface.size], axis=1)
+    return ((place - centre) / radius).astype(np.float32)
+
+
+def outer_triangles(head: HeadModel) -> NDArray[np.bool_]:
+    """(F,) triangles of the largest UV island: the skin that is seen from outside."""
+    edges = head.uv_faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+    count = len(head.uv)
+    graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    label = connected_components(graph, directed=False)[1][head.uv_faces[:, 0]]
+    return label == np.bincount(label).argmax()
+
+
+def _eye(place: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    """(n,3) linear albedo at places of the disc."""
+    picture = srgb_to_linear(cv2.imread(str(path))[..., ::-1]).astype(np.float32)
+    radius = np.linalg.norm(place, axis=1)
+    there = np.interp(radius, [0, IRIS_DISC, 1], [0, EYE_IRIS, EYE_RIM]) / np.maximum(radius, 1e-6)
+    at = (place * [1, -1] * there[:, None] + EYE_CENTRE).astype(np.float32)
+    color = _sample(picture, at)
+    inside = radius < IRIS_DISC * 0.96
+    ring = inside & (radius > 0.4 * IRIS_DISC)
+    beside = (radius > 1.15 * IRIS_DISC) & (radius < 1.5 * IRIS_DISC)
+    blend = np.clip((radius / IRIS_DISC - 0.96) / 0.08, 0, 1)[:, None]
+    iris = color * (np.array(IRIS) / color[ring].mean(axis=0))
+    white = color * (np.array(WHITE) / color[beside].mean(axis=0))
+    pink = np.clip((np.abs(place[:, 0]) - 0.62) / 0.3, 0, 1)[:, None] ** 1.5 * 0.75
+    white = white + pink * (np.array(CORNER) - white)
+    return np.clip(iris + blend * (white - iris), 0.002, 1).astype(np.float32)
+
+
+def _sample(picture: NDArray[np.float32], at: NDArray[np.float32], width: int = 512) -> NDArray[np.float32]:
+    """(n,3) the picture at (n,2) places x, y. In rows of `width`, since OpenCV's maps are limited in size."""
+    rows = -(-len(at) // width)
+    grid = np.zeros((rows * width, 2), np.float32)
+    grid[: len(at)] = at
+    return cv2.remap(picture, grid.reshape(rows, width, 2), None, cv2.INTER_CUBIC).reshape(-1, 3)[: len(at)]
+
+
+def _lining(head: HeadModel, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,3) of the mouth's inside, darker towards the throat, and of the eye sockets.
+
+    Args:
+        places: (n,3) metres.
+    """
+    lips = head.vertices[head.regions["lips"]]
+    socket = places[:, 1] > lips[:, 1].max() + 0.02
+    depth = np.clip((lips[:, 2].mean() - 0.004 - places[:, 2]) / 0.035, 0, 1)[:, None]
+    lining = np.array(MOUTH) * (1 - depth) + np.array(THROAT) * depth
+    return np.where(socket[:, None], np.array(SOCKET), lining).astype(np.float32)
