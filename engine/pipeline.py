@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .devices import choose_device, versions
+from .memory import within_memory
 from .options import ReconstructOptions
 from .progress import Progress
 from .result import Reconstruction
@@ -33,12 +34,15 @@ def reconstruct(
             and photo.jpg (the photo as the engine saw it, upright). It is written whole or, when
             anything fails, not at all.
     Raises:
-        EngineError: every expected failure, with a message for the user.
+        EngineError: every expected failure, with a message for the user. Where memory runs out, the job is
+            first tried again with a smaller texture, then on the CPU, with a warning in the report.
     """
     options = options or ReconstructOptions()
     progress = progress or Progress()
+    retries: list[str] = []
     with staged_folder(out) as scratch:
-        result, pixels = solve(photo, options, progress)
+        result, pixels = within_memory(lambda lighter: solve(photo, lighter, progress), options, retries.append)
+        result.report["warnings"] += retries
         progress.stage("Writing the result", 0.85)
         write(result, pixels, scratch, progress)
     return result

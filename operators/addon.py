@@ -108,8 +108,11 @@ def new_result_folder(parent: Path, name: str) -> Path:
             raise OutputError(f"Cannot write to {parent}: {error.strerror or error}.", CHOOSE_CACHE) from error
 
 
-def prune_folders(parent: Path, keep: int) -> None:
-    """Remove the oldest folders in `parent` beyond the `keep` newest."""
-    folders = sorted((item for item in parent.glob("*/") if item.is_dir()), key=lambda item: item.stat().st_mtime)
-    for folder in folders[: max(0, len(folders) - keep)]:
-        shutil.rmtree(folder, ignore_errors=True)
+def prune(parent: Path, keep: int) -> None:
+    """Remove the oldest folders and files in `parent` beyond the `keep` newest."""
+    items = sorted(parent.glob("*"), key=lambda item: item.stat().st_mtime)
+    for item in items[: max(0, len(items) - keep)]:
+        if item.is_dir():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)

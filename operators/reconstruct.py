@@ -11,7 +11,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ..engine.errors import EngineError, MediaError
-from .addon import absolute, engine_settings, new_result_folder, prune_folders
+from .addon import absolute, engine_settings, new_result_folder, prune
 from .heads import FOLDER_KEY
 from .job import EngineJob, ReconstructJob
 from .modal import ModalJob
@@ -22,7 +22,7 @@ from .view import look_at
 if TYPE_CHECKING:
     from .build import BuiltHead
 
-RESULTS_KEPT = 20  # newest result folders kept in the cache
+KEPT = 20  # newest results and logs kept in the cache
 
 
 class LIKENESS_OT_reconstruct(ModalJob, ReconstructChoices, bpy.types.Operator):
@@ -105,7 +105,8 @@ def start_reconstruction(context: bpy.types.Context, filepath: str, choices: Any
 
     def make(process: Any) -> ReconstructJob:
         results = settings.cache_folder / "results"
-        prune_folders(results, RESULTS_KEPT)
+        for folder in (results, settings.cache_folder / "logs"):
+            prune(folder, KEPT)
         folder = new_result_folder(results, photo.stem)
         try:
             return ReconstructJob(
