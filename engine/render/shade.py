@@ -34,6 +34,7 @@ class _Surface:
         texture, uv, uv_faces: where there is.
         gloss: (F,) highlight strength or None.
         opacity: (V,) 0..1; faces with a corner below 1 are drawn over the others, their nearest layer only. Or None.
+        occlusion: (V,) 0..1 share of the light that arrives, or None.
     """
 
     vertices: Tensor
@@ -45,6 +46,7 @@ class _Surface:
     uv_faces: Tensor | None = None
     gloss: Tensor | None = None
     opacity: Tensor | None = None
+    occlusion: Tensor | None = None
 
     def part(self, chosen: Tensor) -> _Surface:
         """Only the chosen faces (F,) bool."""
@@ -69,6 +71,7 @@ def render_head(
     supersample: int | None = None,
     gloss: NDArray | None = None,
     opacity: NDArray | None = None,
+    occlusion: NDArray | None = None,
     device: str = "cpu",
 ) -> NDArray[np.uint8]:
     """A textured head through a camera.
@@ -83,6 +86,7 @@ def render_head(
         supersample: samples per pixel along one side; None takes 2, or 1 where the head fills a very large picture.
         gloss: (F,) strength of a small highlight on each face (for eyes), or None. See `engine.render.look`.
         opacity: (V,) for lashes, or None: all opaque.
+        occlusion: (V,) share of the light that reaches each vertex, or None: all.
         device: where torch runs.
     Returns:
         (H,W,4) uint8 sRGB, alpha not premultiplied; alpha is 255 all over with a background.
@@ -97,6 +101,7 @@ def render_head(
         uv_faces=torch.tensor(uv_faces, device=device),
         gloss=None if gloss is None else torch.tensor(gloss, dtype=torch.float32, device=device),
         opacity=None if opacity is None else torch.tensor(opacity, dtype=torch.float32, device=device),
+        occlusion=None if occlusion is None else torch.tensor(occlusion, dtype=torch.float32, device=device),
     )
     return _render(surface, camera, illumination, background, supersample)
 
@@ -263,6 +268,8 @@ class _Shader:
             assert surface.colours is not None
             albedo = _blend(surface.colours[surface.faces[face].long()], weights)
         colour = albedo * irradiance(normals, self.light).clamp_min(0)
+        if surface.occlusion is not None:
+            colour = colour * _blend(surface.occlusion[surface.faces[face].long()][..., None], weights)
         if surface.gloss is not None:
             glossy = (surface.gloss[face] > 0).nonzero().squeeze(-1)
             points = _blend(surface.vertices[surface.faces[face[glossy]].long()], weights[glossy])

