@@ -79,7 +79,13 @@ def launch(interpreter: Path | None = None) -> Launch:
     chosen = interpreter or settings.interpreter
     if chosen is not None:
         return Launch(chosen, ROOT, log)
-    return Launch(Path(sys.executable), ROOT, log, wheel_folders(), bundled=True)
+    return own_launch(log, bpy.app.module)
+
+
+def own_launch(log: Path, module: bool) -> Launch:
+    """How to start the engine with the Python that runs Blender. With the bpy module (`module`) that is the user's,
+    where pip mends what is missing."""
+    return Launch(Path(sys.executable), ROOT, log, wheel_folders(), bundled=not module)
 
 
 def wheel_folders() -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ from ..engine.__main__ import add_reconstruct_arguments, chosen_options, folders
 from ..engine.errors import EngineError, JobCancelled
 from ..engine.result import Reconstruction
 from ..engine.staging import staged_folder
-from .addon import COMMAND, launch
+from .addon import COMMAND, engine_settings, launch
 from .build import BuildOptions, build_head, new_scene, save_blend
 from .job import ReconstructJob, State
 from .session import Session
@@ -77,6 +77,11 @@ def reconstruct_photo(session: Session, photo: Path, out: Path, arguments: argpa
     Raises:
         EngineError: why there is none. Then `out` is as it was.
     """
+    options = replace(
+        chosen_options(arguments),
+        identity_keys=arguments.identity_keys,
+        model_folder=arguments.model_folder or engine_settings().model_folder,
+    )
     new_scene()
     name = f"{photo.stem}.blend"
     with staged_folder(out) as scratch:
@@ -85,7 +90,7 @@ def reconstruct_photo(session: Session, photo: Path, out: Path, arguments: argpa
                 process,
                 photo,
                 scratch,
-                replace(chosen_options(arguments), identity_keys=arguments.identity_keys),
+                options,
                 lambda folder: build_blend(folder, photo, folder / name, arguments),
             )
         )

@@ -30,10 +30,16 @@ def test_defaults_are_blenders_python_and_the_user_folder(chosen):
     assert settings.model_folder == addon.user_folder("models")
     launch = addon.launch()
     assert launch.interpreter == Path(sys.executable)
-    assert launch.bundled
-    assert launch.command()[1:] == ["-s", "-m", "engine.worker", "--bundled"]
+    assert not launch.bundled  # the bpy module's Python is the user's
+    assert launch.command()[1:] == ["-m", "engine.worker"]
     assert (launch.root / "engine" / "worker" / "__main__.py").is_file()
     assert launch.log.is_relative_to(settings.cache_folder)
+
+
+def test_blenders_own_python_is_kept_apart_from_the_users_packages(tmp_path):
+    launch = addon.own_launch(tmp_path / "engine.log", module=False)
+    assert launch.bundled
+    assert launch.command()[1:] == ["-s", "-m", "engine.worker", "--bundled"]
 
 
 def test_interpreter_of_the_preferences_gets_no_wheels(chosen):
