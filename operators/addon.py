@@ -79,7 +79,7 @@ def launch(interpreter: Path | None = None) -> Launch:
     chosen = interpreter or settings.interpreter
     if chosen is not None:
         return Launch(chosen, ROOT, log)
-    return own_launch(log, bpy.app.module)
+    return own_launch(log, module=not bpy.app.binary_path)
 
 
 def own_launch(log: Path, module: bool) -> Launch:
