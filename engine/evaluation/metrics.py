@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,6 @@ def structural_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8], m
     """SSIM (Wang et al. 2004, Gaussian window of 1.5 pixels) averaged over the masked pixels and the colours."""
     from skimage.metrics import structural_similarity as ssim
 
-    _, picture = ssim(first, second, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
-                      data_range=255, full=True)  # fmt: skip
-    return float(picture[mask].mean())
+    both: Any = ssim(first, second, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+                     data_range=255, full=True)  # fmt: skip
+    return float(both[1][mask].mean())  # the mean over the picture comes first

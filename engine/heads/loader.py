@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +74,11 @@ def _build(text: dict, arrays: dict[str, NDArray]) -> HeadModel:
     for key in [key for key in arrays if key.startswith("landmarks.") and key.endswith(".faces")]:
         name = key.split(".")[1]
         landmarks[name] = LandmarkEmbedding(arrays.pop(key), arrays.pop(f"landmarks.{name}.barycentrics"))
-    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in text.items()}
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in text.items()}
     for array in (*arrays.values(), *regions.values()):
         array.setflags(write=False)
-    return HeadModel(**lists, **arrays, regions=regions, landmarks=landmarks)
+    fields.update(arrays)
+    return HeadModel(**fields, regions=regions, landmarks=landmarks)
 
 
 def _full_precision(array: NDArray) -> NDArray:
