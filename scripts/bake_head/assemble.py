@@ -21,8 +21,8 @@ from .variation import Variation, head_vertices, measure_variation
 
 COMPONENTS = 110
 ASYMMETRY_COMPONENTS = 14
-CUT_CENTRE = np.array([0.0, 6.35, 0.55])
-CUT_RADII = np.array([1.75, 1.35, 1.45])
+CUT_CENTRE = np.array([0.0, 6.2, 0.28])
+CUT_RADII = np.array([1.72, 1.1, 1.4])
 """Half-axes in decimetres of the ellipsoid whose lower half the bust keeps: a smooth collar."""
 
 

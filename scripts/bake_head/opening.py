@@ -80,7 +80,7 @@ def _flatten_half(
         filled, places = _fan(filled, hole, places, places[hole].mean(axis=0))
     middle = np.concatenate([middle, np.zeros(len(places) - len(middle), bool)])
     middle[len(vertices)] = True
-    outer = _from_collar_front(places, outer, middle)
+    outer = _from_collar_front(outer, middle)
     on_edge, corners = _edges(places, outer, middle)
     scale = density(places)[filled].mean(axis=1)
     rest = rest_edges(places[filled]) * scale[:, None, None]
@@ -112,7 +112,7 @@ def _fill_mouth(
         rolled = np.roll(outer, -i)
         end = 1 + int(np.argmax(middle[rolled[1:]]))
         arcs.append(rolled[: end + 1])
-    lips = min(arcs, key=len)
+    lips = max(arcs, key=lambda arc: float(vertices[arc, 1].mean()))  # the other arc is the collar
     first, second = (float(vertices[lips[end], 1]) for end in (0, -1))
     places = np.concatenate([vertices, [vertices[lips[[0, -1]]].mean(axis=0)]])
     corner = int(np.argmax(vertices[lips, 0]))
@@ -133,14 +133,10 @@ def _fan(
     return np.concatenate([triangles, fan]), np.concatenate([places, [centre]])
 
 
-def _from_collar_front(
-    places: NDArray[np.float64], outer: NDArray[np.int64], middle: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """The outer loop, turned so that it starts at the lowest midline vertex in front and runs along the collar."""
-    candidates = outer[middle[outer]]
-    front = candidates[places[candidates, 2] > places[candidates, 2].mean()]
-    lowest = front[np.argmin(places[front, 1])]
-    return np.roll(outer, -int(np.flatnonzero(outer == lowest)[0]))
+def _from_collar_front(outer: NDArray[np.int64], middle: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The outer loop, turned so that it starts where it leaves the midline in front and runs along the collar."""
+    leaves = middle[outer] & ~middle[np.roll(outer, -1)]
+    return np.roll(outer, -int(np.argmax(leaves)))
 
 
 def _edges(
