@@ -10,7 +10,11 @@ from ..errors import DeviceError, EngineError, OutputError, WorkerError
 from ..memory import is_out_of_memory, out_of_memory_error
 from .protocol import Failed
 
-PIP_NAMES = {"cv2": "opencv-python-headless", "PIL": "pillow", "skimage": "scikit-image"}
+PIP_NAMES = {
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "mediapipe": "mediapipe==0.10.21" if sys.version_info < (3, 13) else "mediapipe",
+}
 DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -61,8 +62,9 @@ def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     for device in names:
         progress.check()
         torch.ones(8, device=device).sum().item()
-    load_mediapipe()  # its absence must show here, not at the first photo
-
+    if importlib.util.find_spec("mediapipe") is None:  # must show here, not at the first photo
+        raise ModuleNotFoundError("No module named 'mediapipe'", name="mediapipe")
+    load_mediapipe()
     return {
         "versions": versions(),
         "devices": names,
