@@ -150,7 +150,9 @@ def _build(
         view, warnings = _build_view(context, built, rig or head, reconstruction, folder, options, space, transaction)
     world = None
     if options.world_light:
-        world = build_world(scene_of(context), reconstruction.illumination, f"{name} World", transaction)
+        world = build_world(
+            scene_of(context), reconstruction.illumination, reconstruction.camera, f"{name} World", transaction
+        )
     return BuiltHead(collection, head, keys, materials, albedo, confidence, rig, view, world, warnings)
 
 

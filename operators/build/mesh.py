@@ -13,6 +13,7 @@ from .space import Space
 from .transaction import Transaction
 
 UV_NAME = "UVMap"
+HAIR_ATTRIBUTE, HAIR_DEPTH = "hair", 0.006  # metres from which the scalp's volume is hair all through
 FACE_ATTRIBUTE = "face_region"
 
 
@@ -28,7 +29,7 @@ def build_mesh(
     Args:
         materials: one for each of `reconstruction.material_names`.
     Returns:
-        A mesh with quads and triangles, a UV map, smooth shading and the point attribute `face_region`.
+        A mesh with quads and triangles, a UV map, smooth shading and the point attributes `face_region` and, where there is hair, `hair`.
     """
     mesh = transaction.add(bpy.data.meshes.new(name))
     polygons = reconstruction.polygons
@@ -49,6 +50,10 @@ def build_mesh(
         add_lash_uv(mesh, reconstruction)
     region: Any = mesh.attributes.new(FACE_ATTRIBUTE, "BOOLEAN", "POINT")
     region.data.foreach_set("value", reconstruction.face_region.astype(bool))
+    if len(reconstruction.hair_offset):
+        hair: Any = mesh.attributes.new(HAIR_ATTRIBUTE, "FLOAT", "POINT")
+        depth = np.linalg.norm(reconstruction.hair_offset, axis=1)
+        hair.data.foreach_set("value", np.clip(depth / HAIR_DEPTH, 0.0, 1.0).astype(np.float32))
     mesh.update(calc_edges=True)
     mesh.validate()
     mesh.shade_smooth()

@@ -2,56 +2,61 @@ import dataclasses
 
 import bpy
 import numpy as np
+import pytest
 from likeness.engine.render.lighting import ambient, irradiance
 from likeness.operators.build import BuildOptions, build_head
-from likeness.operators.build.world import HEIGHT, WIDTH, panorama
+from likeness.operators.build.world import BACKDROP, HEIGHT, WIDTH, directions, panorama
 
 from tests.operators.build.measure import to_blender
 
 FRONT, LEFT = 2, 3  # coefficients that grow towards z and towards x
-
-
-def directions():
-    """(H,W,3) the panorama's directions in Blender axes by Cycles' formula, and each texel's solid angle."""
-    u = (np.arange(WIDTH) + 0.5) / WIDTH
-    v = (np.arange(HEIGHT) + 0.5) / HEIGHT
-    azimuth, height = -2 * np.pi * (u - 0.5), np.pi * (v - 0.5)
-    azimuth, height = np.meshgrid(azimuth, height)
-    around = np.stack([np.cos(height) * np.cos(azimuth), np.cos(height) * np.sin(azimuth), np.sin(height)], -1)
-    return around, np.cos(height) * (2 * np.pi / WIDTH) * (np.pi / HEIGHT)
+CAMERA = np.array([0.0, 0.0, 1.0])
 
 
 def shade_white(picture, normals):
-    """Lambertian shading of a white surface by the panorama: irradiance over pi. Normals in Blender axes."""
-    around, angle = directions()
+    """Lambertian shading of a white surface by the panorama: irradiance over pi. Normals in engine axes."""
+    around, angle = directions(WIDTH, HEIGHT)
     cosine = np.maximum(np.einsum("nc,hwc->nhw", normals, around), 0)
     return np.einsum("nhw,hw,hwk->nk", cosine, angle, picture.astype(float)) / np.pi
 
 
-def test_constant_light_is_a_constant_panorama():
-    illumination = ambient(1.0) * (0.5, 1.0, 2.0)
-    assert np.allclose(panorama(illumination), [0.5, 1.0, 2.0])
-
-
-def test_the_panorama_shades_as_the_harmonics_do():
-    random = np.random.default_rng(1)
-    illumination = random.normal(0, 0.05, (9, 3))
-    illumination[0] = 3.5
-    normals = random.normal(size=(50, 3))
+def front_normals(count: int = 50):
+    normals = np.random.default_rng(1).normal(size=(count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    expected = irradiance(normals, illumination)
-    assert panorama(illumination).min() > 0  # gentle light: nothing was cut
-    assert np.allclose(shade_white(panorama(illumination), to_blender(normals)), expected, atol=0.01)
+    normals[:, 2] = np.abs(normals[:, 2])
+    return normals
 
 
-def test_strong_light_is_never_negative_and_keeps_its_mean():
+def test_texels_look_where_cycles_says():
+    around, angle = directions(WIDTH, HEIGHT)
+    assert angle.sum() == pytest.approx(4 * np.pi, rel=1e-3)
+    middle = to_blender(around[HEIGHT // 2, WIDTH // 2])
+    assert np.allclose(middle, (1, 0, 0), atol=0.05)  # u = 0.5 looks along +X
+    assert np.allclose(to_blender(around[HEIGHT // 2, WIDTH // 4]), (0, 1, 0), atol=0.05)  # u falls towards +Y
+    assert around[-1, 0, 1] > 0.99  # the last row is the sky
+
+
+def test_constant_light_is_a_constant_panorama():
+    assert np.allclose(panorama(ambient(1.0) * (0.5, 1.0, 2.0), CAMERA), [0.5, 1.0, 2.0], rtol=0.01)
+
+
+def test_gentle_light_shades_as_the_harmonics_do():
+    illumination = np.random.default_rng(1).normal(0, 0.15, (9, 3))
+    illumination[0] = 3.5
+    normals = front_normals()
+    assert np.allclose(
+        shade_white(panorama(illumination, CAMERA), normals), irradiance(normals, illumination), rtol=0.04
+    )
+
+
+def test_a_lamp_from_the_front_stays_one_without_negative_light():
     illumination = ambient(0.6).astype(float)
-    illumination[FRONT] = 2.0
-    picture = panorama(illumination)
-    assert picture.min() == 0
-    _, angle = directions()
-    assert np.allclose(np.einsum("hw,hwk->k", angle, picture) / angle.sum(), 0.6, atol=1e-3)
-    front, back = shade_white(picture, np.array([[0.0, -1.0, 0.0], [0.0, 1.0, 0.0]]))
+    illumination[FRONT] = 1.1
+    picture = panorama(illumination, CAMERA)
+    assert picture.min() > 0
+    normals = front_normals()
+    assert np.allclose(shade_white(picture, normals), irradiance(normals, illumination), rtol=0.1)
+    front, back = shade_white(picture, np.array([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]]))
     assert front[0] > 4 * back[0]
 
 
@@ -91,7 +96,10 @@ def test_the_world_is_packed_and_the_old_one_stays(person):
     assert picture.packed_file is not None
     pixels = np.empty(4 * WIDTH * HEIGHT, np.float32)
     picture.pixels.foreach_get(pixels)
-    assert np.allclose(pixels.reshape(HEIGHT, WIDTH, 4)[..., :3], panorama(person.illumination), atol=1e-3)
+    light = pixels.reshape(HEIGHT, WIDTH, 4)[..., :3]
+    assert np.allclose(light, panorama(person.illumination, person.camera.position), atol=1e-3)
+    backdrop = built.world.node_tree.nodes["Backdrop"].inputs["Color"].default_value[:3]
+    assert backdrop == pytest.approx(BACKDROP * light.mean((0, 1)), rel=0.01)
 
 
 def test_without_the_option_the_world_is_left_alone(built):
