@@ -48,7 +48,8 @@ class UvSurface:
         faces, weights = (self.faces, self.weights) if part is None else (self.faces[part], self.weights[part])
         columns = values.shape[1]
         corners = np.take(values.astype(np.float32)[triangles].reshape(len(triangles), -1), faces, axis=0)
-        return sum(corners[:, k * columns : (k + 1) * columns] * weights[:, k : k + 1] for k in range(3))
+        first, second, third = (corners[:, k * columns : (k + 1) * columns] * weights[:, k : k + 1] for k in range(3))
+        return first + second + third
 
     def smooth(self, values: NDArray, triangles: NDArray[np.int32]) -> NDArray[np.float32]:
         """`gather` for values that vary slowly, made at a quarter of the resolution."""

@@ -170,7 +170,7 @@ def condense(
     flat = (displacements * np.sqrt(importance)[:, None]).reshape(len(displacements), -1)
     strength, modes = np.linalg.eigh(root.T @ (flat @ flat.T) @ root)
     order = np.argsort(strength)[::-1][:count]
-    weights = (root @ modes[:, order]).T
+    weights = np.asarray((root @ modes[:, order]).T, np.float64)
     components = weights @ displacements.reshape(len(displacements), -1)
     peak = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
-    return weights * np.sign(peak)
+    return np.where(peak < 0, -weights, weights)

@@ -18,14 +18,14 @@ LINING = ((0.75, 0.93), (0.01, 0.137))
 HELPERS = ("helper-tongue", "helper-lower-teeth", "helper-upper-teeth")
 
 
-def lining(source: HeadSource) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def lining(source: HeadSource) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Vertices of the mouth's lining, and how many edges (0, 1, ...) each is from the seam behind the lips."""
     polygons, uv_polygons = source.mesh.group("body")
     u, v = np.moveaxis(source.mesh.uv[uv_polygons], -1, 0)
     inside = ((u > LINING[0][0]) & (u < LINING[0][1]) & (v > LINING[1][0]) & (v < LINING[1][1])).all(axis=1)
     inside &= source.mesh.vertices[polygons[:, 0], 1] > 6  # the hands' islands lie there as well
     members = np.unique(polygons[inside])
-    steps = np.full(len(source.mesh.vertices), -1)
+    steps = np.full(len(source.mesh.vertices), -1, np.int64)
     steps[np.intersect1d(members, polygons[~inside])] = 0
     edges = np.concatenate([polygons[inside][:, [i, (i + 1) % 4]] for i in range(4)])
     edges = np.concatenate([edges, edges[:, ::-1]])

@@ -86,7 +86,7 @@ def flatten(task: Flattening, steps: int = 300, tolerance: float = 1e-5) -> NDAr
         columns = sparse.csc_matrix(system[:, free])
         normal = sparse.csc_matrix(columns.T @ columns)
         place = fixed.copy()
-        place[free] = linalg.splu(normal + RIDGE * normal.diagonal().mean() * sparse.eye(normal.shape[0])).solve(
+        place[free] = linalg.splu(normal + RIDGE * normal.diagonal().mean() * sparse.eye(int(free.sum()))).solve(
             columns.T @ (wanted - system @ fixed)
         )
         step = place.reshape(2, -1).T - points
@@ -114,7 +114,8 @@ def _derivatives(triangles: NDArray, inverse: NDArray, count: int) -> list[spars
 def _jacobians(triangles: NDArray, inverse: NDArray, points: NDArray) -> NDArray[np.float64]:
     """(F,2,2) of the map from each wanted triangle to the plane."""
     corner = points[triangles]
-    return np.stack([corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]], axis=2) @ inverse
+    sides = np.stack([corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]], axis=2)
+    return np.matmul(sides, inverse, dtype=np.float64)
 
 
 def _energy(jacobian: NDArray, weight: NDArray) -> float:

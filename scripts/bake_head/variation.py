@@ -65,7 +65,7 @@ def measure_variation(source: HeadSource) -> Variation:
         displacements=_apply(closed, displacements),
         covariance=covariance,
         asymmetric=_apply(closed, lopsided),
-        asymmetric_covariance=np.diag(differences.astype(float) ** 2),
+        asymmetric_covariance=np.diag(np.square(differences, dtype=np.float64)),
     )
 
 
