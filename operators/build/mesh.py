@@ -29,7 +29,8 @@ def build_mesh(
     Args:
         materials: one for each of `reconstruction.material_names`.
     Returns:
-        A mesh with quads and triangles, a UV map, smooth shading and the point attributes `face_region` and, where there is hair, `hair`.
+        A mesh with quads and triangles, a UV map, smooth shading and the point attributes `face_region` and, where
+        there is hair, `hair`.
     """
     mesh = transaction.add(bpy.data.meshes.new(name))
     polygons = reconstruction.polygons

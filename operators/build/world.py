@@ -18,7 +18,7 @@ from .transaction import Transaction
 WIDTH, HEIGHT = 128, 64
 COARSE = 4  # the light is solved on texels this many times larger
 NORMALS, ROUNDS = 256, 100
-BACK = 0.1  # weight of normals the camera does not see: the photo says little about them
+BACK = 0.02  # weight of normals the camera does not see: the photo says little about them
 DARKEST = 0.02  # of the mean light; harmonics that fit a lamp dip below zero opposite of it
 BACKDROP = 0.5  # what the camera sees behind the head: plain, this much of the mean light
 
@@ -43,7 +43,8 @@ def panorama(illumination: NDArray, towards: NDArray) -> NDArray[np.float32]:
     mean = np.maximum(shading.mean(0), 1e-6)
     shading = np.maximum(shading, DARKEST * mean)
     weights = np.maximum(normals @ towards / np.linalg.norm(towards), BACK)[:, None]
-    spread = np.maximum(normals @ around.reshape(-1, 3).T, 0.0) * solid_angle.ravel() / np.pi
+    spread = np.maximum(normals @ around.reshape(-1, 3).T, 0.0) * solid_angle.ravel()
+    spread /= spread.sum(1, keepdims=True)  # pi, but for the coarse texels
     light = np.tile(mean, (spread.shape[1], 1))
     wanted = spread.T @ (weights * shading)
     for _ in range(ROUNDS):
