@@ -17,6 +17,7 @@ from .bust import cut_mesh
 from .eyes import eye_part
 from .parts import Part, pick
 from .source import HeadSource
+from .teeth import teeth_part
 from .variation import Variation, head_vertices, measure_variation
 
 COMPONENTS = 110
@@ -52,8 +53,8 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> l
         skin_part(source, mean),
         eye_part(source, mean, unit, "eye.L"),
         eye_part(source, mean, unit, "eye.R"),
-        _helper(source, mean, "teeth.upper", "teeth", "helper-upper-teeth", "head", 2.0),
-        _helper(source, mean, "teeth.lower", "teeth", "helper-lower-teeth", "jaw", 2.0),
+        teeth_part(source, mean, unit, "upper"),
+        teeth_part(source, mean, unit, "lower"),
         _helper(source, mean, "tongue", "tongue", "helper-tongue", "jaw", 2.0),
         _helper(source, mean, "lashes.upper.L", "lashes", "helper-l-eyelashes-1", "head", 1.5),
         _helper(source, mean, "lashes.upper.R", "lashes", "helper-r-eyelashes-1", "head", 1.5),
@@ -105,7 +106,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     follow = sparse.csr_matrix(sparse.vstack([part.follow for part in parts]))
     joint_follow = rig.joint_follow(source)
     vertices = np.concatenate([part.vertices for part in parts])
-    joints = joint_follow @ variation.mean
+    joints = rig.joint_places(source, variation.mean)
     metre = variation.unit / 1000
     origin = joints[rig.JOINT_NAMES.index("head")]
     mirror = mirror_pairs(parts, source.mirror)
@@ -115,7 +116,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
         masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
     metres = (vertices - origin) * metre
     masks["face"] = regions.face_region(metres, masks["skin"], masks)
-    bones = rig.figure_weights(source)
+    bones = rig.skinning_weights(source, variation.mean)
     materials = tuple(dict.fromkeys(part.material for part in parts))
     polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials, mirror)
     faces, uv_faces, owner = triangulate(polygons, uv_polygons)

@@ -50,7 +50,7 @@ def open_head(
     Returns:
         (T,2) UV in [0,1] x [0,height] and (P,4) into it. Vertices of the seam appear twice.
     """
-    left = vertices[np.maximum(polygons, 0), 0].sum(axis=1) > 0
+    left = np.where(polygons < 0, 0, vertices[polygons, 0]).sum(axis=1) > 0
     triangles = _triangles(polygons[left])
     used, compact = np.unique(triangles, return_inverse=True)
     triangles = compact.reshape(-1, 3)

@@ -10,6 +10,7 @@ import argparse
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from engine.render.lighting import linear_to_srgb, srgb_to_linear
 from engine.texture.surface import UvSurface, uv_surface
 
 from .__main__ import fetch_wheel
-from .assemble import finish, skin_part, triangulate
+from .assemble import build_parts, finish, triangulate
 from .parts import Part
 from .skin_parts import paint_parts, paint_rims
 from .skin_regions import region_map
@@ -96,7 +97,7 @@ def read_skin(path: Path, skin: SkinMap) -> NDArray[np.float32]:
     picture = cv2.imread(str(path))
     if picture is None:
         raise FileNotFoundError(f"{path} is missing or not a picture.")
-    nearest = distance_transform_edt(~skin.source_mask, return_distances=False, return_indices=True)
+    nearest: Any = distance_transform_edt(~skin.source_mask, return_distances=False, return_indices=True)
     log = np.log(srgb_to_linear(picture[..., ::-1]) + 1e-3)[nearest[0], nearest[1]]
     place = skin.place * [2048, -2048] + [-0.5, 2048 - 0.5]
     return cv2.remap(log, place.astype(np.float32), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -139,6 +140,13 @@ def masked_blur(picture: NDArray[np.float32], mask: NDArray[np.bool_], radius: f
     return total / np.maximum(weight, 1e-4)[..., None]
 
 
+def tones(parts: list[Part]) -> NDArray[np.float32]:
+    """(V,2) tones of all vertices, zero for parts without."""
+    return np.concatenate(
+        [np.zeros((len(part.vertices), 2)) if part.tone is None else part.tone for part in parts], dtype=np.float32
+    )
+
+
 def bake_skin(source: HeadSource, materials: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The base skin: (SIZE,SIZE,3) sRGB albedo and (SIZE/2,SIZE/2) region numbers.
 
@@ -148,13 +156,14 @@ def bake_skin(source: HeadSource, materials: Path) -> tuple[NDArray[np.uint8], N
     """
     variation = measure_variation(source)
     head = finish(source, variation)
-    skin = skin_map(head, skin_part(source, variation.mean), SIZE)
+    parts = build_parts(source, variation.mean, variation.unit)
+    skin = skin_map(head, parts[0], SIZE)
     log, darker = average_skin(materials / "skins_2048", skin)
     regions, keep = region_map(head, source, skin.surface, skin.place, log, darker)
     face = skin.surface.picture(skin.surface.gather(head.regions["face"][:, None], head.faces)[:, 0]) > 0.5
     linear = np.exp(even(log, skin, face & (keep < 0.1), keep)) * skin.texels[..., None]
     linear = paint_rims(linear.astype(np.float32), head)
-    linear = paint_parts(linear, head, skin.surface, materials)
+    linear = paint_parts(linear, head, skin.surface, tones(parts), materials)
     albedo = np.round(255 * np.clip(linear_to_srgb(skin.surface.padded(linear)), 0, 1)).astype(np.uint8)
     return albedo, regions[::2, ::2]
 

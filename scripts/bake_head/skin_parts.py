@@ -33,12 +33,19 @@ INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 3
 """MediaPipe points along the lid margins and where the lips meet."""
 SOCKET = (0.36, 0.16, 0.13)
 TONGUE = (0.40, 0.15, 0.135)
-TOOTH = (0.70, 0.62, 0.50)
+TOOTH_EDGE, TOOTH_BODY, TOOTH_NECK = (0.60, 0.58, 0.54), (0.70, 0.635, 0.53), (0.60, 0.49, 0.36)
+GUM, GUM_DEEP = (0.42, 0.165, 0.155), (0.27, 0.075, 0.07)
+GLOOM_START, GLOOM_END, GLOOM = 0.004, 0.034, 0.42
+"""Light that reaches the inside of a mouth: all until so far behind the foremost teeth, metres, then down to a share."""
 LASH = (0.012, 0.009, 0.008)
 
 
 def paint_parts(
-    linear: NDArray[np.float32], head: HeadModel, surface: UvSurface, materials: Path
+    linear: NDArray[np.float32],
+    head: HeadModel,
+    surface: UvSurface,
+    tones: NDArray[np.float32],
+    materials: Path,
 ) -> NDArray[np.float32]:
     """The picture with everything but the outer skin painted.
 
@@ -46,8 +53,11 @@ def paint_parts(
         linear: (S,S,3) linear albedo with the skin painted.
         head: the baked head.
         surface: its UV square.
+        tones: (V,2) of `Part.tone`.
         materials: folder of MakeHuman's materials.
     """
+    places = surface.gather(head.vertices, head.faces)
+    tone = surface.gather(tones, head.faces)
     flat = linear[surface.mask]
     slots = head.face_materials[surface.faces]
     for number, name in enumerate(head.material_names):
@@ -57,11 +67,11 @@ def paint_parts(
         elif name == "lashes":
             flat[chosen] = LASH
         elif name == "tongue":
-            flat[chosen] = TONGUE
+            flat[chosen] = _tongue(head, places[chosen])
         elif name == "teeth":
-            flat[chosen] = TOOTH
+            flat[chosen] = _teeth(tone[chosen], _gloom(head, places[chosen]))
     inner = (slots == head.material_names.index("skin")) & ~outer_triangles(head)[surface.faces]
-    flat[inner] = _lining(head, surface.gather(head.vertices, head.faces)[inner])
+    flat[inner] = _lining(head, places[inner])
     return surface.picture(flat)
 
 
@@ -139,6 +149,31 @@ def _sample(picture: NDArray[np.float32], at: NDArray[np.float32], width: int = 
     grid = np.zeros((rows * width, 2), np.float32)
     grid[: len(at)] = at
     return cv2.remap(picture, grid.reshape(rows, width, 2), None, cv2.INTER_CUBIC).reshape(-1, 3)[: len(at)]
+
+
+def _gloom(head: HeadModel, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,1) share of the light that reaches places (n,3) between the lips, by their depth."""
+    depth = head.vertices[head.regions["teeth"], 2].max() - places[:, 2:3]
+    share = np.clip((depth - GLOOM_START) / (GLOOM_END - GLOOM_START), 0, 1)
+    return (1 - (1 - GLOOM) * share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def _teeth(tone: NDArray[np.float32], gloom: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,3) linear albedo of enamel and gum from their tones, see `teeth` and `tooth`."""
+    level, beside = tone[:, :1], tone[:, 1:]
+    edge = np.clip(1 - level / 0.22, 0, 1)
+    neck = np.clip((level - 0.55) / 0.5, 0, 1) ** 1.3
+    enamel = np.array(TOOTH_BODY) * (1 - edge - neck) + np.array(TOOTH_EDGE) * edge + np.array(TOOTH_NECK) * neck
+    enamel = enamel * (1 - 0.45 * np.clip(beside, 0, 1) ** 2)
+    gum = np.array(GUM) + np.clip(beside, 0, 1) ** 0.7 * (np.array(GUM_DEEP) - np.array(GUM))
+    return (np.where(level >= 1.5, gum, enamel) * gloom).astype(np.float32)
+
+
+def _tongue(head: HeadModel, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,3) pink, with a furrow along the middle and fine papillae."""
+    furrow = np.exp(-((places[:, :1] / 0.0016) ** 2))
+    grain = np.sin(places * [9100.0, 8300.0, 7700.0] + [0.3, 1.7, 4.1]).prod(axis=1, keepdims=True)
+    return (np.array(TONGUE) * (1 - 0.22 * furrow + 0.05 * grain) * _gloom(head, places)).astype(np.float32)
 
 
 def _lining(head: HeadModel, places: NDArray[np.float32]) -> NDArray[np.float32]:
