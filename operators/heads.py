@@ -59,6 +59,13 @@ def head_rig(head: bpy.types.Object) -> bpy.types.Object | None:
     return head.parent if head.parent is not None and head.parent.type == "ARMATURE" else None
 
 
+def result_folder(head: bpy.types.Object) -> Path | None:
+    """Where the result's files are: the cache, or beside a .blend of the command line; None if they are gone."""
+    places = [Path(str(head[FOLDER_KEY]))] if head.get(FOLDER_KEY) else []
+    places += [Path(bpy.data.filepath).parent] if bpy.data.filepath else []
+    return next((place for place in places if (place / "head.npz").is_file()), None)
+
+
 def licences(head: bpy.types.Object) -> list[str]:
     """What the head was made from, one line each."""
     try:
@@ -199,8 +206,8 @@ class LIKENESS_OT_open_folder(HeadOperator):
         """Open the system's file browser."""
         head = active_head(context)
         assert head is not None
-        folder = Path(str(head.get(FOLDER_KEY) or "missing"))
-        if not folder.is_dir():
+        folder = result_folder(head)
+        if folder is None:
             self.report({"ERROR"}, "The result's folder is no longer there; the head has all it needs")
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=str(folder))

@@ -98,6 +98,17 @@ def test_folder_that_is_gone(head):
         bpy.ops.likeness.open_folder()
 
 
+def test_folder_is_the_caches_or_beside_the_blend(head, tmp_path):
+    folder = heads.result_folder(head)
+    assert folder is not None
+    assert folder.name == "good"
+    del head[heads.FOLDER_KEY]
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "good.blend"))
+    assert heads.result_folder(head) is None
+    (tmp_path / "head.npz").touch()
+    assert heads.result_folder(head) == tmp_path
+
+
 def test_provenance_is_readable(head):
     assert heads.licences(head) == ["Head: three spheres, CC0"]
     head[heads.PROVENANCE_KEY] = "not JSON"
