@@ -71,7 +71,8 @@ class ModalJob(bpy.types.Operator if TYPE_CHECKING else object):
     def fail(self, error: Exception) -> set[str]:
         """Report an error. In a script it is raised as a RuntimeError."""
         parts = (error.message, error.cure) if isinstance(error, EngineError) else (str(error),)
-        self.report({"ERROR"}, "\n".join(part for part in parts if part))
+        # The pop-up breaks the line; the status bar does not, and needs the space.
+        self.report({"ERROR"}, " \n".join(part for part in parts if part))
         return {"CANCELLED"}
 
     def succeed(self, context: bpy.types.Context, job: EngineJob) -> set[str]:

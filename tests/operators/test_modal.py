@@ -106,7 +106,7 @@ def test_escape_cancels_at_the_next_tick_without_blocking(run):
 def test_failure_is_reported(run):
     shell, context = run(Job(steps=1, state=State.FAILED, error=FaceError("No face.", "Another photo.")))
     assert shell.modal(context, TIMER) == {"CANCELLED"}
-    assert shell.reports == [("ERROR", "No face.\nAnother photo.")]
+    assert shell.reports == [("ERROR", "No face. \nAnother photo.")]
 
 
 def test_blender_ends_the_operator(run):
