@@ -23,7 +23,7 @@ from .transaction import Transaction
 
 LASH_SLOT = "lashes"
 LASH_UV = "Lashes"
-LASH_SHADE, LASH_RANGE = 0.3, (0.003, 0.03)  # of the hair's colour; darkest and lightest linear value
+LASH_SHADE, LASH_RANGE = 0.2, (0.002, 0.015)  # of the hair's colour; darkest and lightest linear value
 WIDTH, HEIGHT = 1536, 128  # texels: along the lid (both halves), root to tip
 
 

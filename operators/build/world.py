@@ -18,7 +18,9 @@ from .transaction import Transaction
 WIDTH, HEIGHT = 128, 64
 COARSE = 4  # the light is solved on texels this many times larger
 NORMALS, ROUNDS = 256, 100
-BACK = 0.02  # weight of normals the camera does not see: the photo says little about them
+BACK = 0.02  # weight of normals the camera does not see, 1 being those that face it
+SEEN = 0.3  # cosine to the camera from which the solved light is fully believed
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 DARKEST = 0.02  # of the mean light; harmonics that fit a lamp dip below zero opposite of it
 BACKDROP = 0.5  # what the camera sees behind the head: plain, this much of the mean light
 
@@ -39,10 +41,14 @@ def panorama(illumination: NDArray, towards: NDArray) -> NDArray[np.float32]:
     """
     around, solid_angle = directions(WIDTH // COARSE, HEIGHT // COARSE)
     normals = _sphere(NORMALS)
+    facing = (normals @ towards / np.linalg.norm(towards))[:, None]
     shading = irradiance(normals, np.asarray(illumination, np.float64))
     mean = np.maximum(shading.mean(0), 1e-6)
-    shading = np.maximum(shading, DARKEST * mean)
-    weights = np.maximum(normals @ towards / np.linalg.norm(towards), BACK)[:, None]
+    # Behind the head the harmonics only extrapolate: no colours there, and no lamp.
+    plain = np.minimum(shading @ LUMINANCE / (mean @ LUMINANCE), 1.0)[:, None] * mean
+    seen = np.clip(facing / SEEN, 0.0, 1.0)
+    shading = np.maximum(seen * shading + (1 - seen) * plain, DARKEST * mean)
+    weights = np.maximum(facing, BACK)
     spread = np.maximum(normals @ around.reshape(-1, 3).T, 0.0) * solid_angle.ravel()
     spread /= spread.sum(1, keepdims=True)  # pi, but for the coarse texels
     light = np.tile(mean, (spread.shape[1], 1))
