@@ -39,8 +39,9 @@ CLASSES: tuple[type, ...] = (
 
 
 @persistent
-def cancel_before_load(*arguments: Any) -> None:
-    """Another file is about to be opened: a job that runs would build its head into the wrong one."""
+def cancel_job(*arguments: Any) -> None:
+    """Another file is about to be opened, or an undo about to be made: the head of a job that runs would come as a
+    surprise there."""
     SESSION.cancel()
 
 
@@ -51,7 +52,7 @@ def run_command(argv: list[str]) -> int:
     return run_command(argv)
 
 
-HANDLERS = ((bpy.app.handlers.load_pre, cancel_before_load),)
+HANDLERS = ((bpy.app.handlers.load_pre, cancel_job), (bpy.app.handlers.undo_pre, cancel_job))
 _undo = ExitStack()
 
 

@@ -227,6 +227,18 @@ def test_loading_a_file_in_mid_job_cancels_it(extension, photo, tmp_path):
     assert leftovers(extension) == []
 
 
+def test_undo_in_mid_job_cancels_it(extension, photo):
+    before = counts()
+    bpy.ops.ed.undo_push(message="Before")
+    bpy.ops.mesh.primitive_cube_add("EXEC_DEFAULT", True)
+    job = start(photo("slow"))
+    step_until(job, "Fitting the head")
+    bpy.ops.ed.undo()
+    assert job.state is State.CANCELLED
+    assert counts() == before
+    assert leftovers(extension) == []
+
+
 def test_changed_preferences_start_another_engine(extension, photo, monkeypatch):
     bpy.ops.likeness.reconstruct(filepath=str(photo("good")))
     first = extension.session.process

@@ -21,11 +21,13 @@ def test_enable_and_disable_twice():
     for _ in range(2):
         likeness.register()
         assert {"LIKENESS_OT_reconstruct", "LIKENESS_PT_reconstruct"} <= registered()
-        assert registration.cancel_before_load in bpy.app.handlers.load_pre
+        for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.undo_pre):
+            assert registration.cancel_job in handlers
         assert hasattr(bpy.types.Scene, "likeness")
         likeness.unregister()
         assert registered() == set()
-        assert registration.cancel_before_load not in bpy.app.handlers.load_pre
+        for handlers in (bpy.app.handlers.load_pre, bpy.app.handlers.undo_pre):
+            assert registration.cancel_job not in handlers
         assert not hasattr(bpy.types.Scene, "likeness")
 
 
