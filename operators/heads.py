@@ -14,6 +14,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 NAME_KEY = "likeness_name"
 EXPRESSION_KEY = "likeness_expression"
 PROVENANCE_KEY = "likeness_provenance"
+REPORT_KEY = "likeness_report"
 FOLDER_KEY = "likeness_folder"
 
 
@@ -66,14 +67,24 @@ def result_folder(head: bpy.types.Object) -> Path | None:
     return next((place for place in places if (place / "head.npz").is_file()), None)
 
 
+def warnings(head: bpy.types.Object) -> list[str]:
+    """What the engine was not sure of."""
+    found = _read(head, REPORT_KEY).get("warnings", [])
+    return [str(warning) for warning in found] if isinstance(found, list) else []
+
+
+def _read(head: bpy.types.Object, key: str) -> dict[str, Any]:
+    """A custom property with JSON in it; empty if someone has written something else there."""
+    try:
+        content = json.loads(str(head.get(key) or "{}"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def licences(head: bpy.types.Object) -> list[str]:
     """What the head was made from, one line each."""
-    try:
-        provenance: Any = json.loads(str(head.get(PROVENANCE_KEY) or "{}"))
-    except ValueError:
-        return []
-    if not isinstance(provenance, dict):
-        return []
+    provenance = _read(head, PROVENANCE_KEY)
     return [
         f"{name.capitalize()}: {value}" for name, value in provenance.items() if isinstance(value, (str, int, float))
     ]

@@ -104,10 +104,9 @@ def start_reconstruction(context: bpy.types.Context, filepath: str, choices: Any
         raise MediaError(f"There is no photo at {photo}.", "Pick one that is there.")
 
     def make(process: Any) -> ReconstructJob:
-        results = settings.cache_folder / "results"
-        for folder in (results, settings.cache_folder / "logs"):
-            prune(folder, KEPT)
-        folder = new_result_folder(results, photo.stem)
+        prune(settings.cache_folder / "logs", KEPT)
+        prune(settings.cache_folder / "results", KEPT)
+        folder = new_result_folder(settings.cache_folder / "results", photo.stem)
         try:
             return ReconstructJob(
                 process,

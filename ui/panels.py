@@ -112,6 +112,10 @@ class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
         head = heads.active_head(context)
         assert head is not None
         layout.label(text=head.name, icon="OUTLINER_OB_MESH")
+        column = layout.column(align=True)
+        for warning in heads.warnings(head):
+            for index, line in enumerate(wrapped(context, warning)):
+                column.label(text=line, icon="INFO" if index == 0 else "BLANK1")
         row = layout.row(align=True)
         row.operator(heads.LIKENESS_OT_neutral.bl_idname)
         row.operator(heads.LIKENESS_OT_photo_expression.bl_idname)

@@ -115,6 +115,14 @@ def test_provenance_is_readable(head):
     assert heads.licences(head) == []
 
 
+def test_warnings_of_the_engine(head):
+    assert heads.warnings(head) == []
+    head[heads.REPORT_KEY] = '{"warnings": ["Two faces were found."]}'
+    assert heads.warnings(head) == ["Two faces were found."]
+    head[heads.REPORT_KEY] = "[1, 2]"
+    assert heads.warnings(head) == []
+
+
 def test_viewer_is_undone(head):
     bpy.ops.ed.undo_push(message="Before")
     bpy.ops.likeness.view_key("EXEC_DEFAULT", True, key="jawOpen")

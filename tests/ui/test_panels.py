@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from likeness.engine.errors import WorkerError
-from likeness.operators import reconstruct
+from likeness.operators import heads, reconstruct
 from likeness.ui import panels, preferences, thumbnail
 from likeness.ui.text import wrapped
 
@@ -125,8 +125,11 @@ def test_head_panel_follows_the_selection(extension, photo):
     assert not panels.LIKENESS_PT_head.poll(bpy.context)
     bpy.ops.likeness.reconstruct(filepath=str(photo("good")))
     assert panels.LIKENESS_PT_head.poll(bpy.context)
+    head = bpy.context.view_layer.objects.active
+    head[heads.REPORT_KEY] = '{"warnings": ["Several faces were found; the largest was used."]}'
     notes = draw(panels.LIKENESS_PT_head)
     assert notes[0] == "portrait"
+    assert "Several faces were found; the largest was used." in " ".join(notes)
     assert "menu View Key" in notes
     bpy.ops.likeness.view_key(key="jawOpen")
     notes = draw(panels.LIKENESS_PT_head)
