@@ -36,6 +36,7 @@ def finish(source: HeadSource, variation: Variation) -> HeadModel:
     """The open head, its variation already measured."""
     parts = build_parts(source, variation.mean, variation.unit)
     model = assemble(source, variation, parts)
+    parts = [with_eye_turns(source, variation, part) if part.material.startswith("eye.") else part for part in parts]
     if util.find_spec(f"{__package__}.landmarks"):
         model = import_module(f"{__package__}.landmarks").embed(model)
     return model
@@ -49,7 +50,7 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> l
         mean: (N,3) the mean figure.
         unit: millimetres per unit of `mean`.
     """
-    parts = [
+    return [
         skin_part(source, mean),
         eye_part(source, mean, unit, "eye.L"),
         eye_part(source, mean, unit, "eye.R"),
@@ -61,7 +62,6 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> l
         _helper(source, mean, "lashes.lower.L", "lashes", "helper-l-eyelashes-2", "head", 1.5),
         _helper(source, mean, "lashes.lower.R", "lashes", "helper-r-eyelashes-2", "head", 1.5),
     ]
-    return [with_eye_turns(source, mean, part) if part.material.startswith("eye.") else part for part in parts]
 
 
 def skin_part(source: HeadSource, mean: NDArray[np.float64]) -> Part:
@@ -89,15 +89,16 @@ def _helper(
     return Part(name, material, follow @ mean, polygons, uv_island, uv_polygons, follow, bone, uv_scale=uv_scale)
 
 
-def with_eye_turns(source: HeadSource, mean: NDArray[np.float64], part: Part) -> Part:
+def with_eye_turns(source: HeadSource, variation: Variation, part: Part) -> Part:
     """The eyeball block `part` ("eye.L" or "eye.R") with rigid turns for its four look units."""
     side = {"eye.L": ("l", "Left"), "eye.R": ("r", "Right")}[part.name]
     ball = source.vertex_groups[f"helper-{side[0]}-eye"]
-    pivot = (rig.joint_follow(source) @ mean)[rig.JOINT_NAMES.index(part.name)]
+    pivot = (rig.joint_follow(source) @ variation.mean)[rig.JOINT_NAMES.index(part.name)]
     turns = {}
     for way in ("Down", "In", "Out", "Up"):
         unit = f"eyeLook{way}{side[1]}"
-        turns[unit] = expression.eyeball_turn(part.vertices, pivot, mean[ball], source.face_unit(unit)[ball])
+        moved = variation.units.displacement(unit)[ball]
+        turns[unit] = expression.eyeball_turn(part.vertices, pivot, variation.mean[ball], moved)
     return replace(part, rigid_units=turns)
 
 
@@ -112,10 +113,9 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     mirror = mirror_pairs(parts, source.mirror)
     basis, joint_basis = _identity(variation, follow, joint_follow, mirror)
     masks = regions.part_regions(parts)
-    for name, mask in regions.painted_regions(source, parts[0]).items():
+    for name, mask in regions.skin_regions(source, parts[0], variation.mean).items():
         masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
     metres = (vertices - origin) * metre
-    masks["face"] = regions.face_region(metres, masks["skin"], masks)
     bones = rig.skinning_weights(source, variation.mean)
     materials = tuple(dict.fromkeys(part.material for part in parts))
     polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials, mirror)
@@ -134,7 +134,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
         identity_basis=(basis * metre).astype(np.float32),
         identity_std=np.sqrt(((basis * metre) ** 2).sum(axis=2).mean(axis=1)).astype(np.float32),
         asymmetry_start=COMPONENTS,
-        expression_basis=(_expressions(source, parts) * metre).astype(np.float32),
+        expression_basis=(_expressions(variation, parts) * metre).astype(np.float32),
         expression_names=expression.ARKIT_NAMES,
         joint_names=rig.JOINT_NAMES,
         joint_parents=np.array(rig.JOINT_PARENTS, np.int32),
@@ -170,11 +170,11 @@ def _identity(
     return np.concatenate([b[0] for b in bases]), np.concatenate([b[1] for b in bases])
 
 
-def _expressions(source: HeadSource, parts: list[Part]) -> NDArray[np.float64]:
+def _expressions(variation: Variation, parts: list[Part]) -> NDArray[np.float64]:
     """(52,V,3) decimetres."""
     units = []
     for name in expression.ARKIT_NAMES:
-        figure = source.face_unit(name)
+        figure = variation.units.displacement(name)
         moved = [part.rigid_units[name] if name in part.rigid_units else part.follow @ figure for part in parts]
         units.append(np.concatenate(moved))
     return np.stack(units)

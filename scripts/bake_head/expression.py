@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+
+from .source import HeadSource
 
 ARKIT_NAMES = (
     "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft", "eyeSquintLeft",
@@ -17,6 +22,45 @@ ARKIT_NAMES = (
     "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
 )  # fmt: skip
 """Apple's order, as in ARFaceAnchor.BlendShapeLocation."""
+
+
+GAINS = {
+    "eyeBlink": 0.8, "eyeLookUp": 1.4, "browInnerUp": 1.6, "browOuterUp": 1.3, "mouthLowerDown": 1.4,
+    "mouthUpperUp": 1.25,
+}  # fmt: skip
+"""The figure's blink shuts the mean eye at 0.6 already; the others are weaker than what a camera reports as 1."""
+
+
+class FaceUnits:
+    """The expression units on the figure, made exactly symmetric and matched to the mean head.
+
+    Args:
+        source: the figure.
+        sealing: (N,N) as `lips.sealing`; `mouthClose` with `jawOpen` is to shut the mouth as neutral does.
+    """
+
+    def __init__(self, source: HeadSource, sealing: sparse.csr_matrix) -> None:
+        self._source, self._sealing = source, sealing
+        self.displacement = cache(self._displacement)
+
+    def _displacement(self, name: str) -> NDArray[np.float64]:
+        """(N,3) displacement at weight 1."""
+        unit = self._symmetric(name)
+        if name == "mouthClose":
+            unit = unit + self._sealing @ (unit + self._symmetric("jawOpen"))
+        return unit
+
+    def _symmetric(self, name: str) -> NDArray[np.float64]:
+        gain = GAINS.get(name.removesuffix("Left").removesuffix("Right"), 1.0)
+        mirrored = self._source.face_unit(other_side(name))[self._source.mirror] * [-1, 1, 1]
+        return gain * (self._source.face_unit(name) + mirrored) / 2
+
+
+def other_side(name: str) -> str:
+    """The unit's name on the other side of the face; its own if it has none."""
+    if "Left" in name:
+        return name.replace("Left", "Right")
+    return name.replace("Right", "Left")
 
 
 def rigid_motion(before: NDArray[np.float64], after: NDArray[np.float64]) -> tuple[NDArray, NDArray]:

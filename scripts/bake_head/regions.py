@@ -1,15 +1,31 @@
-"""Named vertex masks of the open head."""
+"""Named vertex masks of the open head.
+
+The outer skin is divided into face, scalp, ears and neck; lips, eyelids, brows and nose are parts of the face. The
+mouth's lining and the eye sockets are skin too, but none of these.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import mouth
 from .parts import Part
 from .source import ROOT, HeadSource
 
 MASKS = {"lips": "lips", "ears": "ears", "eyelids": "eyelids"}
 """Masks that MakeHuman paints in its own UV square."""
+NOSE_TARGET, NOSE_SHARE = "nose/nose-trans-up", 0.62
+"""A modelling target that moves the nose, and the share of its largest movement from which a vertex belongs to it."""
+BROW = ((0.08, 0.10, 0.25), (0.25, 0.15, 0.27), (0.38, 0.16, 0.27), (0.56, 0.08, 0.19))
+"""Distance from the midline, and the brow's lower and upper border above the eye's centre, on the mean figure."""
+SOCKETS = ((0.0, 0.16), (0.54, 0.64))
+"""Where the lining of the eye sockets lies in MakeHuman's UV square."""
+HAIRLINE = ((-0.5, 6.65), (-0.15, 6.7), (0.25, 6.95), (0.55, 7.1), (0.74, 7.08), (0.86, 7.42), (1.0, 7.68), (1.2, 7.86))
+"""Height of the hairline by depth (z, y) on the mean figure: nape, behind the ear, sideburn, temple, forehead."""
+JAWLINE = ((0.4, 6.9), (0.55, 6.78), (0.72, 6.45), (1.0, 6.29), (1.25, 6.17), (1.6, 6.12))
+"""Height of the jaw's lower border by depth."""
+FACE_BACK = 0.66
 
 
 def part_regions(parts: list[Part]) -> dict[str, NDArray[np.bool_]]:
@@ -22,8 +38,46 @@ def part_regions(parts: list[Part]) -> dict[str, NDArray[np.bool_]]:
     return regions
 
 
-def painted_regions(source: HeadSource, skin: Part) -> dict[str, NDArray[np.bool_]]:
-    """(V,) masks of the skin block by name, sampled from MakeHuman's painted masks; `skin.uv` must be MakeHuman's."""
+def skin_regions(source: HeadSource, skin: Part, mean: NDArray[np.float64]) -> dict[str, NDArray[np.bool_]]:
+    """(V,) masks of the skin block by name; `skin.uv` must be MakeHuman's.
+
+    Args:
+        source: the figure.
+        skin: the bust's skin.
+        mean: (N,3) the mean figure.
+    """
+    regions = _painted(source, skin)
+    moved = np.linalg.norm(skin.follow @ source.target(NOSE_TARGET), axis=1)
+    regions["nose"] = moved > NOSE_SHARE * moved.max()
+    eye = mean[source.vertex_groups["joint-l-eye"]].mean(axis=0)
+    x, low, high = np.transpose(BROW)
+    side, height = np.abs(skin.vertices[:, 0]), skin.vertices[:, 1] - eye[1]
+    brow = (height > np.interp(side, x, low)) & (height < np.interp(side, x, high)) & (skin.vertices[:, 2] > FACE_BACK)
+    regions["brows"] = brow & (side > x[0]) & (side < x[-1])
+    lining = np.zeros(len(mean))
+    lining[mouth.lining(source)[0]] = 1
+    regions["inner_mouth"] = skin.follow @ lining > 0.5
+    u, v = np.moveaxis(skin.uv[np.maximum(skin.uv_polygons, 0)], -1, 0)
+    (left, right), (low, high) = SOCKETS
+    socket = ((u > left) & (u < right) & (v > low) & (v < high)).all(axis=1)
+    regions["eye_sockets"] = np.isin(np.arange(len(skin.vertices)), skin.polygons[socket])
+
+    y, z = skin.vertices[:, 1], skin.vertices[:, 2]
+    outer = ~regions["inner_mouth"] & ~regions["eye_sockets"]
+    bare = y < np.interp(z, *np.transpose(HAIRLINE))
+    regions["scalp"] = outer & ~bare & ~regions["ears"]
+    regions["face"] = outer & bare & ~regions["ears"] & (z > FACE_BACK) & (y > np.interp(z, *np.transpose(JAWLINE)))
+    regions["neck"] = outer & ~regions["scalp"] & ~regions["face"] & ~regions["ears"]
+    for name in ("lips", "eyelids", "brows", "nose"):
+        regions[name] &= regions["face"]
+    for name in ("ears", "eyelids", "brows"):
+        for side, sign in (("L", 1), ("R", -1)):
+            regions[f"{name.removesuffix('s')}.{side}"] = regions[name] & (sign * skin.vertices[:, 0] > 0)
+    return regions
+
+
+def _painted(source: HeadSource, skin: Part) -> dict[str, NDArray[np.bool_]]:
+    """(V,) masks sampled from MakeHuman's painted ones."""
     from cv2 import IMREAD_GRAYSCALE, imdecode
 
     regions = {}
@@ -39,21 +93,3 @@ def painted_regions(source: HeadSource, skin: Part) -> dict[str, NDArray[np.bool
         mask[skin.polygons[corners]] = inside[skin.uv_polygons[corners]]
         regions[name] = mask
     return regions
-
-
-def face_region(
-    vertices: NDArray[np.float64], skin: NDArray[np.bool_], regions: dict[str, NDArray[np.bool_]]
-) -> NDArray[np.bool_]:
-    """(V,) forehead to chin, ear to ear, without ears and mouth interior.
-
-    Args:
-        vertices: (V,3) mean head, metres.
-        skin: (V,) the skin block.
-        regions: needs "ears", "lips" and "eyelids".
-    """
-    ears, lips, lids = (vertices[regions[name]] for name in ("ears", "lips", "eyelids"))
-    top = lids[:, 1].mean() + 0.065
-    bottom = lips[:, 1].min() - 0.045
-    back = ears[:, 2].min() + 0.3 * np.ptp(ears[:, 2])
-    y, z = vertices[:, 1], vertices[:, 2]
-    return skin & ~regions["ears"] & (y < top) & (y > bottom) & (z > back)

@@ -1,4 +1,8 @@
-"""Bones of the open head: root, neck, head, jaw and the eyes, with weights folded from the figure's own rig."""
+"""Bones of the open head: root, neck, head, jaw and the eyes, with weights folded from the figure's own rig.
+
+The jaw bone is made to agree with the `jawOpen` unit: it sits on the hinge about which that unit turns the lower teeth,
+and a vertex weighs as much on it as the unit moves it.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,47 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .expression import rigid_motion
 from .parts import Part, follow_vertices
 from .source import HeadSource
 
 JOINT_NAMES = ("root", "neck", "head", "jaw", "eye.L", "eye.R")
 JOINT_PARENTS = (-1, 0, 1, 2, 2, 2)
-CUBES = ("joint-spine-1", "joint-neck", "joint-head", "joint-mouth", "joint-l-eye", "joint-r-eye")
+HEAD, JAW = JOINT_NAMES.index("head"), JOINT_NAMES.index("jaw")
+CUBES = ("joint-neck", "joint-neck", "joint-head", "joint-mouth", "joint-l-eye", "joint-r-eye")
+ROOT_DROP = 0.75
+"""How far the root lies below the neck's joint, at the height of the collar."""
 FIGURE_BONES = {"neck01": 1, "neck02": 1, "neck03": 1, "head": 2, "jaw": 3, "eye.L": 4, "eye.R": 5}
 """Bones of the figure that carry over; every other bone counts for its nearest carried ancestor, else the root."""
+NEAR_HINGE = 0.05
+"""Vertices that the open jaw hardly moves, because the hinge is near, keep the figure's own weight."""
+SMOOTHING = 4
 
 
 def joint_follow(source: HeadSource) -> sparse.csr_matrix:
-    """(J,N) each joint as the mean of its cube of helper vertices."""
+    """(J,N) each joint moves as the mean of its cube of helper vertices."""
     count = len(source.mesh.vertices)
     rows = []
     for cube in CUBES:
         indices = source.vertex_groups[cube]
         rows.append(sparse.csr_matrix(follow_vertices(indices, count).mean(axis=0)))
     return sparse.csr_matrix(sparse.vstack(rows))
+
+
+def joint_places(source: HeadSource, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(J,3) joints of the mean figure (N,3)."""
+    joints = joint_follow(source) @ mean
+    joints[0] -= [0, ROOT_DROP, 0]
+    joints[JAW] = jaw_hinge(source, mean)[1]
+    return joints
+
+
+def jaw_hinge(source: HeadSource, mean: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(3,3) the rotation by which `jawOpen` turns the lower teeth, and (3,) the midline point it turns about."""
+    teeth = source.vertex_groups["helper-lower-teeth"]
+    rotation, shift = rigid_motion(mean[teeth], (mean + source.face_unit("jawOpen"))[teeth])
+    centre = np.linalg.solve(np.eye(2) - rotation[1:, 1:], shift[1:])
+    return rotation, np.array([0.0, *centre])
 
 
 def figure_weights(source: HeadSource) -> NDArray[np.float64]:
@@ -36,6 +63,40 @@ def figure_weights(source: HeadSource) -> NDArray[np.float64]:
         weights[:, FIGURE_BONES.get(ancestor, 0)] += column
     weights[np.sum(weights, axis=1) < 1e-6, 0] = 1.0
     return weights / np.sum(weights, axis=1, keepdims=True)
+
+
+def skinning_weights(source: HeadSource, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,J) weights of the figure with the jaw's taken from `jawOpen`; only eyeballs are on the eye bones."""
+    weights = figure_weights(source)
+    body = source.vertex_groups["body"]
+    weights[body, HEAD] += weights[body, HEAD + 2 :].sum(axis=1)
+    weights[body, HEAD + 2 :] = 0
+    rotation, hinge = jaw_hinge(source, mean)
+    turn = (mean - hinge) @ rotation.T + hinge - mean
+    length = np.sum(turn**2, axis=1)
+    agreement = np.sum(source.face_unit("jawOpen") * turn, axis=1) / np.maximum(length, 1e-9)
+    trust = np.clip(np.sqrt(length) / NEAR_HINGE - 1, 0, 1)
+    jaw = np.clip(trust * agreement + (1 - trust) * weights[:, JAW], 0, 1)
+    rest = weights.copy()
+    rest[:, JAW] = 0
+    rest[:, HEAD] += np.where(rest.sum(axis=1) < 1e-3, 1.0, 0.0)
+    rest *= ((1 - jaw) / rest.sum(axis=1))[:, None]
+    rest[:, JAW] = jaw
+    weights[body] = _smooth(source, rest)[body]
+    return weights
+
+
+def _smooth(source: HeadSource, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average the body's weights with their neighbours' a few times."""
+    polygons, _ = source.mesh.group("body")
+    edges = np.concatenate([polygons[:, [i, (i + 1) % 4]] for i in range(4)])
+    count = len(weights)
+    graph = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    graph = sparse.csr_matrix(((graph + graph.T) > 0).astype(float))
+    neighbours = sparse.diags(1 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)) @ graph
+    for _ in range(SMOOTHING):
+        weights = 0.5 * weights + 0.5 * (neighbours @ weights)
+    return weights
 
 
 def part_weights(part: Part, weights: NDArray[np.float64]) -> NDArray[np.float64]:

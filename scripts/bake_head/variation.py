@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from . import identity, lips, mouth, rig, survey
+from .expression import FaceUnits
 from .source import HeadSource
 
 SAMPLES = 4000
@@ -30,6 +31,7 @@ class Variation:
         covariance: (T,T) of the directions' weights.
         asymmetric: (A,N,3) directions of left-right differences.
         asymmetric_covariance: (A,A).
+        units: the expression units of the mean figure.
     """
 
     mean: NDArray[np.float64]
@@ -38,6 +40,7 @@ class Variation:
     covariance: NDArray[np.float64]
     asymmetric: NDArray[np.float32]
     asymmetric_covariance: NDArray[np.float64]
+    units: FaceUnits
 
 
 def measure_variation(source: HeadSource) -> Variation:
@@ -66,6 +69,7 @@ def measure_variation(source: HeadSource) -> Variation:
         covariance=covariance,
         asymmetric=_apply(closed, lopsided),
         asymmetric_covariance=np.diag(np.square(differences, dtype=np.float64)),
+        units=FaceUnits(source, sealing),
     )
 
 
