@@ -35,8 +35,8 @@ def bake(source: HeadSource) -> HeadModel:
 def finish(source: HeadSource, variation: Variation) -> HeadModel:
     """The open head, its variation already measured."""
     parts = build_parts(source, variation.mean, variation.unit)
-    model = assemble(source, variation, parts)
     parts = [with_eye_turns(source, variation, part) if part.material.startswith("eye.") else part for part in parts]
+    model = assemble(source, variation, parts)
     if util.find_spec(f"{__package__}.landmarks"):
         model = import_module(f"{__package__}.landmarks").embed(model)
     return model
