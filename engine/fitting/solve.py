@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,11 @@ from .points import Coefficients, PointModel, embed, identity_points
 from .pose import guess_focal, similarity, yaw_pitch_roll
 from .priors import expression_prior
 from .result import HeadFit
-from .solver import Evidence, Solution, State, solve_part
+from .solver import CAMERA_PARAMETERS, Evidence, Solution, State, solve_part
 
 Array = NDArray[np.float64]
 FOCAL_DEVIATION = 0.0  # logarithm; landmarks hold too little perspective to solve for it
+SHAPE_GROUPS = ("identity", "deformation")
 ITERATIONS = {"draft": 6, "standard": 12, "best": 25}
 
 
@@ -120,16 +121,37 @@ def run_stages(problem: Problem, iterations: int, progress: Progress) -> Solutio
         ((), 4),
         (("expression",), 4),
         (("identity", "expression", "detector"), iterations),
+        (("identity", "expression", "detector"), iterations),
         (("identity", "expression", "detector", "deformation"), iterations),
     )
     state = problem.start
     solution = None
+    evidence = problem.evidence
     for groups, limit in stages:
         points = biased_points(problem, state)
-        solution = solve_part(points, problem.evidence, state, groups, limit, check=progress.check)
+        solution = solve_part(points, evidence, state, groups, limit, check=progress.check)
         state = solution.state
+        if "identity" in groups:
+            evidence = replace(evidence, determined=determined_coefficients(points, groups, solution))
     assert solution is not None
     return solution
+
+
+def determined_coefficients(points: PointModel, groups: tuple[str, ...], solution: Solution) -> float:
+    """How many of the shape's coefficients the points pin down, those the prior decides counted as none."""
+    part, _ = points.part(groups, solution.state.values)
+    free = solution.normal.copy()
+    free[CAMERA_PARAMETERS:, CAMERA_PARAMETERS:] -= part.prior.precision
+    moving = np.diag(solution.normal) > 0
+    share = np.linalg.solve(solution.normal[np.ix_(moving, moving)], free[np.ix_(moving, moving)])
+    diagonal = np.zeros(len(free))
+    diagonal[moving] = np.diag(share)
+    shape = [CAMERA_PARAMETERS + i for name in SHAPE_GROUPS if name in part.groups for i in _indices(part.groups[name])]
+    return float(diagonal[shape].sum())
+
+
+def _indices(where: slice) -> range:
+    return range(where.start, where.stop)
 
 
 def biased_points(problem: Problem, state: State) -> PointModel:
