@@ -15,6 +15,7 @@ from engine.heads.model import HeadModel
 from . import expression, identity, regions, rig, uv
 from .bust import cut_mesh
 from .eyes import eye_part
+from .lashes import lash_part
 from .parts import Part, pick
 from .source import HeadSource
 from .teeth import teeth_part
@@ -56,11 +57,8 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> l
         eye_part(source, mean, unit, "eye.R"),
         teeth_part(source, mean, unit, "upper"),
         teeth_part(source, mean, unit, "lower"),
-        _helper(source, mean, "tongue", "tongue", "helper-tongue", "jaw", 2.0),
-        _helper(source, mean, "lashes.upper.L", "lashes", "helper-l-eyelashes-1", "head", 1.5),
-        _helper(source, mean, "lashes.upper.R", "lashes", "helper-r-eyelashes-1", "head", 1.5),
-        _helper(source, mean, "lashes.lower.L", "lashes", "helper-l-eyelashes-2", "head", 1.5),
-        _helper(source, mean, "lashes.lower.R", "lashes", "helper-r-eyelashes-2", "head", 1.5),
+        _helper(source, mean, "tongue", "tongue", "helper-tongue", "jaw", 0.8),
+        *(lash_part(source, mean, lid, side) for lid in ("upper", "lower") for side in "LR"),
     ]
 
 

@@ -9,7 +9,7 @@ from . import rig
 from .parts import Part, follow_affine
 from .source import HeadSource
 
-SEGMENTS = 32
+SEGMENTS = 24
 IRIS_RADIUS = 5.9
 """Of an adult's visible iris, millimetres; it varies by about 0.25 between people (Caroline and Andre 2002)."""
 BULGE = 0.5

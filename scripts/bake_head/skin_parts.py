@@ -25,7 +25,7 @@ IRIS = (0.115, 0.062, 0.034)
 """Mean linear albedo of the iris: mid-brown."""
 CORNER = (0.46, 0.22, 0.19)
 MOUTH, THROAT = (0.26, 0.075, 0.062), (0.045, 0.009, 0.007)
-LID = (0.40, 0.21, 0.17)
+LID = (0.42, 0.235, 0.16)
 INNER_LIP = (0.34, 0.115, 0.10)
 LID_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 LID_LEFT = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
@@ -36,7 +36,7 @@ TONGUE = (0.40, 0.15, 0.135)
 TOOTH_EDGE, TOOTH_BODY, TOOTH_NECK = (0.60, 0.58, 0.54), (0.70, 0.635, 0.53), (0.60, 0.49, 0.36)
 GUM, GUM_DEEP = (0.42, 0.165, 0.155), (0.27, 0.075, 0.07)
 GLOOM_START, GLOOM_END, GLOOM = 0.004, 0.034, 0.42
-"""Light that reaches the inside of a mouth: all until so far behind the foremost teeth, metres, then down to a share."""
+"""Light that reaches the inside of a mouth: all, until so far behind the teeth, metres, then down to a share."""
 LASH = (0.012, 0.009, 0.008)
 
 
@@ -139,8 +139,15 @@ def _eye(place: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     iris = color * (np.array(IRIS) / color[ring].mean(axis=0))
     white = color * (np.array(WHITE) / color[beside].mean(axis=0))
     pink = np.clip((np.abs(place[:, 0]) - 0.62) / 0.3, 0, 1)[:, None] ** 1.5 * 0.75
-    white = white + pink * (np.array(CORNER) - white)
+    white = (white + pink * (np.array(CORNER) - white)) * (1 - _lid_shade(place))
     return np.clip(iris + blend * (white - iris), 0.002, 1).astype(np.float32)
+
+
+def _lid_shade(place: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,1) share of the light that the lids keep off the white: most above, some in the corners."""
+    above = np.clip((place[:, 1:] - 0.12) / 0.5, 0, 1)
+    beside = np.clip((np.abs(place[:, :1]) - 0.55) / 0.35, 0, 1)
+    return (0.3 * above + 0.3 * beside).astype(np.float32)
 
 
 def _sample(picture: NDArray[np.float32], at: NDArray[np.float32], width: int = 512) -> NDArray[np.float32]:

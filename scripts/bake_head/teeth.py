@@ -177,7 +177,7 @@ def _section(
         rows.append((margin + inwards if inwards == 0 else height + inwards, outwards - between))
     ridge = [(margin + 0.8, -thickness / 2)]
     inner = [(depth, -thickness - outwards) for depth, outwards in (rows[2], rows[0])]
-    places = np.array([*rows, *ridge, *inner])
+    places = np.array([*rows, *ridge, *inner], np.float64)
     points = origin + places[:, 1:] * out
     points[:, 1] += arch.up * places[:, 0]
     return points
