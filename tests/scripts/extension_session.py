@@ -63,7 +63,7 @@ def reconstruct(photo: str) -> dict[str, Any]:
     """Run the operator. Returns what it said and how the file's data-blocks changed."""
     before = counts()
     try:
-        outcome = sorted(bpy.ops.likeness.reconstruct(filepath=photo))
+        outcome = sorted(bpy.ops.likeness.reconstruct(filepath=photo, quality="DRAFT", texture_size="512"))
     except RuntimeError as error:
         outcome = str(error)
     return {"outcome": outcome, "added": {name: n - before[name] for name, n in counts().items() if n != before[name]}}
