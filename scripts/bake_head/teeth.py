@@ -84,7 +84,7 @@ def teeth_part(source: HeadSource, mean: NDArray[np.float64], unit: float, row: 
         tone.append(block_tone)
         count += len(block_points)
     vertices = np.concatenate(points) / unit
-    corners = np.concatenate(polygons).astype(np.int32)
+    corners = _turned(np.concatenate(polygons).astype(np.int32))
     return Part(
         name=f"teeth.{row}",
         material="teeth",
