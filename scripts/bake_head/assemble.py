@@ -109,14 +109,14 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     metre = variation.unit / 1000
     origin = joints[rig.JOINT_NAMES.index("head")]
     mirror = mirror_pairs(parts, source.mirror)
-    basis, joint_basis = _identity(variation, follow, joint_follow, mirror)
+    basis, joint_basis = _identity(variation, parts, follow, joint_follow, mirror)
     masks = regions.part_regions(parts)
     for name, mask in regions.skin_regions(source, parts[0], variation.mean).items():
         masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
     metres = (vertices - origin) * metre
     bones = rig.skinning_weights(source, variation.mean)
     materials = tuple(dict.fromkeys(part.material for part in parts))
-    polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials, mirror)
+    polygons, uv_polygons, uvs, polygon_materials = _join(parts, materials)
     faces, uv_faces, owner = triangulate(polygons, uv_polygons)
     return HeadModel(
         name="open",
@@ -149,8 +149,25 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     )
 
 
+def _keep_shapes(parts: list[Part], displacements: NDArray) -> NDArray:
+    """(T,V,3) displacements by which parts that keep their shape only move, turn and grow (least squares)."""
+    result = displacements.copy()
+    start = 0
+    for part in parts:
+        rows = slice(start, start + len(part.vertices))
+        if part.keeps_shape:
+            local = part.vertices - part.vertices.mean(axis=0)
+            turns = [np.cross(axis, local) for axis in np.eye(3)]
+            shifts = [np.broadcast_to(axis, local.shape) for axis in np.eye(3)]
+            fields = np.stack([*shifts, *turns, local]).reshape(7, -1)
+            flat = displacements[:, rows].reshape(len(displacements), -1)
+            result[:, rows] = (flat @ np.linalg.pinv(fields) @ fields).reshape(len(flat), -1, 3)
+        start = rows.stop
+    return result
+
+
 def _identity(
-    variation: Variation, follow: sparse.csr_matrix, joint_follow: sparse.csr_matrix, mirror: NDArray
+    variation: Variation, parts: list[Part], follow: sparse.csr_matrix, joint_follow: sparse.csr_matrix, mirror: NDArray
 ) -> tuple[NDArray, NDArray]:
     """(K,V,3) and (K,J,3) displacements of the components, symmetric ones first."""
     joint_mirror = [rig.JOINT_NAMES.index(_other_side(name)) for name in rig.JOINT_NAMES]
@@ -159,7 +176,7 @@ def _identity(
         (1, variation.displacements, variation.covariance, COMPONENTS),
         (-1, variation.asymmetric, variation.asymmetric_covariance, ASYMMETRY_COMPONENTS),
     ):
-        displacements = np.stack([follow @ figure for figure in figures])
+        displacements = _keep_shapes(parts, np.stack([follow @ figure for figure in figures]))
         joints = np.stack([joint_follow @ figure for figure in figures])
         even = (displacements + sign * displacements[:, mirror] * [-1, 1, 1]) / 2
         even_joints = (joints + sign * joints[:, joint_mirror] * [-1, 1, 1]) / 2
@@ -178,11 +195,9 @@ def _expressions(variation: Variation, parts: list[Part]) -> NDArray[np.float64]
     return np.stack(units)
 
 
-def _join(
-    parts: list[Part], materials: tuple[str, ...], mirror: NDArray[np.int32]
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _join(parts: list[Part], materials: tuple[str, ...]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Polygons, UV polygons, UV and the material slot of each polygon of all parts as one mesh."""
-    layouts = uv.arrange(parts, mirror[: len(parts[0].vertices)])
+    layouts = uv.stored(parts)
     polygons, uv_polygons, slots = [], [], []
     base, uv_base = 0, 0
     for part, layout in zip(parts, layouts, strict=True):

@@ -51,6 +51,7 @@ def eye_part(source: HeadSource, mean: NDArray[np.float64], unit: float, name: s
         follow=follow_affine(points, helper, mean),
         bone=name,
         uv_scale=UV_SCALE,
+        keeps_shape=True,
     )
 
 

@@ -28,6 +28,7 @@ class Part:
         bone: the one bone that carries the block, or None to blend the figure's own weights by `follow`.
         rigid_units: expression units in which the block moves by these (V,3) displacements instead of by `follow`.
         uv_scale: how large the block's UV islands are wanted, relative to the skin's texel density.
+        keeps_shape: over identities the block only moves, turns and grows evenly.
         tone: (V,2) what the painter of the base skin has to know about each vertex, or None.
     """
 
@@ -41,6 +42,7 @@ class Part:
     bone: str | None = None
     rigid_units: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     uv_scale: float = 1.0
+    keeps_shape: bool = False
     tone: NDArray[np.float64] | None = None
 
 

@@ -1,8 +1,14 @@
-"""Arranges all UV islands in one square: the head upright and large, the small blocks in a strip below it."""
+"""Arranges all UV islands in one square: the head upright and large, the small blocks in a strip below it.
+
+The layout is made once, by `python -m scripts.bake_head.layout_uv`, and stored in `uv.npz` beside this file; baking
+only reads it. So textures stay valid when the mean head changes, and an optimiser's last digits never reach the asset.
+"""
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from .opening import open_head
 from .parts import Part
 
+STORE = Path(__file__).with_name("uv.npz")
 BORDER = 0.004
 """Gap to the edge of the square: 8 texels of 2048."""
 GAP = 0.006
@@ -40,6 +47,44 @@ class _Island:
     part: int
     rows: NDArray[np.int64]
     box: NDArray[np.float64]
+
+
+def stored(parts: list[Part]) -> list[Layout]:
+    """The stored layout.
+
+    Raises:
+        ValueError: it belongs to other polygons.
+    """
+    with np.load(STORE, allow_pickle=False) as file:
+        uv, polygons, checksum = file["uv"], file["polygons"], int(file["checksum"])
+    if checksum != polygon_checksum(parts):
+        raise ValueError("The parts' polygons have changed: run `python -m scripts.bake_head.layout_uv`, then `.skin`.")
+    bounds = np.cumsum([len(part.polygons) for part in parts])[:-1]
+    layouts = []
+    for piece in np.split(polygons, bounds):
+        first, last = piece[piece >= 0].min(), piece.max()
+        layouts.append(Layout(uv[first : last + 1].astype(np.float64), np.where(piece < 0, -1, piece - first)))
+    return layouts
+
+
+def store(parts: list[Part], layouts: list[Layout]) -> None:
+    """Write the layout for `stored`."""
+    polygons, count = [], 0
+    for layout in layouts:
+        polygons.append(np.where(layout.polygons < 0, -1, layout.polygons + count))
+        count += len(layout.uv)
+    np.savez_compressed(
+        STORE,
+        uv=np.concatenate([layout.uv for layout in layouts]).astype(np.float32),
+        polygons=np.concatenate(polygons).astype(np.int32),
+        checksum=np.int64(polygon_checksum(parts)),
+    )
+
+
+def polygon_checksum(parts: list[Part]) -> int:
+    """CRC-32 of all parts' polygons and of the skin's old UV polygons, which say where its islands end."""
+    tables = [part.polygons for part in parts] + [parts[0].uv_polygons]
+    return zlib.crc32(b"".join(np.ascontiguousarray(table, "<i4").tobytes() for table in tables))
 
 
 def arrange(parts: list[Part], mirror: NDArray[np.int32]) -> list[Layout]:
