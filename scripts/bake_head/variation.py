@@ -14,6 +14,10 @@ from .source import HeadSource
 
 SAMPLES = 4000
 SEED = 20
+OBSERVER_ERROR = 0.25
+"""How far, in standard deviations, a caliper's reading may be off: the spread is not bent to the last millimetre."""
+MEAN_STEPS = 5
+"""Steps towards the surveys' means."""
 SHOULDERS = 0.4
 """Share of the shoulders' variation that is kept."""
 COLLAR = 5.8
@@ -50,14 +54,17 @@ def measure_variation(source: HeadSource) -> Variation:
     mean = source.mesh.vertices + np.tensordot(weights.mean(axis=0), macros, 1)
     space = _Space(source, mean)
     sizes = np.stack([identity.size_target(name, mean) for name in identity.SIZES]).astype(np.float32)
-    axes, shift, deviations = space.directions(identity.symmetric_axes(source))
+    symmetric = identity.symmetric_axes(source)
+    axes, shift, deviations = space.directions(symmetric)
     lopsided, _, differences = space.directions(identity.asymmetric_axes(source))
     mean = mean + np.tensordot(shift, axes, 1)
 
     displacements = np.concatenate([space.clean(macros), axes, space.clean(sizes)])
     covariance = np.diag(np.concatenate([np.zeros(len(names)), deviations, list(identity.SIZES.values())]) ** 2)
     covariance[: len(names), : len(names)] = np.cov(weights.T)
-    unit, shift, covariance = _fit_survey(mean, displacements, covariance, len(names))
+    labels = [*("macro" for _ in names), *(axis.name for axis in symmetric), *identity.SIZES]
+    bends = np.array([any(part in label for part in identity.PROPORTIONS) for label in labels])
+    unit, shift, covariance = _fit_survey(mean, displacements, covariance, bends)
     mean = mean + np.tensordot(shift, displacements, 1)
     mean = (mean + mean[source.mirror] * [-1, 1, 1]) / 2
     sealing = lips.sealing(source, mean)
@@ -140,33 +147,34 @@ def _calm(source: HeadSource) -> NDArray[np.float32]:
 
 
 def _fit_survey(
-    mean: NDArray, displacements: NDArray, covariance: NDArray, macros: int
+    mean: NDArray, displacements: NDArray, covariance: NDArray, bends: NDArray[np.bool_]
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Give the population the measurements that the surveys found, and leave it otherwise as it was.
 
     The distribution of weights given the measurements is kept and the measurements' own distribution replaced
-    (Jeffrey's rule), which for normal distributions is linear. The macro targets stay as they are: pushed beyond the
-    people they were modelled on they turn into caricatures. The other directions make up the difference.
+    (Jeffrey's rule), which for normal distributions is linear. Only proportions bend to meet the surveys: macro targets
+    pushed beyond the people they were modelled on turn into caricatures, and so do single features.
 
     Args:
         mean: (N,3) mean figure.
-        displacements: (T,N,3), the macro targets first.
+        displacements: (T,N,3).
         covariance: (T,T) of their weights.
-        macros: number of macro targets.
+        bends: (T,) directions that are changed; independent of the others.
     Returns:
         Millimetres in the figure's unit, the (T,) shift of the mean weights and the new (T,T) covariance.
     """
     wanted = np.array([m.mean for m in survey.MEASUREMENTS])
     unit = float(np.exp(np.log(wanted / survey.measure(mean)).mean()))
     slope = survey.gradient(mean, displacements) * unit
-    fixed, free = np.zeros_like(covariance), covariance.copy()
-    fixed[:macros, :macros] = covariance[:macros, :macros]
-    free[:macros, :macros] = 0
+    free = covariance * np.outer(bends, bends)
     own = slope.T @ free @ slope
-    gain = free @ slope @ np.linalg.inv(own)
-    missing = _remainder(survey.covariance(), slope.T @ fixed @ slope)
-    shift = gain @ (wanted - survey.measure(mean) * unit)
-    return unit, shift, covariance + gain @ (missing - own) @ gain.T
+    doubt = np.diag((OBSERVER_ERROR * np.array([m.deviation for m in survey.MEASUREMENTS])) ** 2)
+    gain = free @ slope @ np.linalg.inv(own + doubt)
+    missing = _remainder(survey.covariance(), slope.T @ (covariance - free) @ slope)
+    trust = np.array([m.trust for m in survey.MEASUREMENTS])
+    gap = trust * (wanted - survey.measure(mean) * unit)
+    shift = sum(gain @ np.linalg.matrix_power(np.eye(len(gap)) - slope.T @ gain, i) @ gap for i in range(MEAN_STEPS))
+    return unit, shift + np.zeros(len(covariance)), covariance + gain @ (missing - own) @ gain.T
 
 
 def _remainder(whole: NDArray, part: NDArray, floor: float = 0.05) -> NDArray[np.float64]:
