@@ -87,8 +87,6 @@ def sample_head(
         texture_size: of the albedo.
     """
     from ..heads.loader import load_head
-    from ..render.look import gloss, lash_opacity
-    from ..render.shade import render_head
 
     head = load_head() if head is None else head
     rng = np.random.default_rng(seed)
@@ -99,21 +97,8 @@ def sample_head(
     camera, angles = random_camera(posed[head.regions["face"]], size, rng)
     light = random_light(rng)
     skin, albedo = random_albedo(head, find_skins() if skins is None else skins, texture_size, rng)
-    image = render_head(
-        posed,
-        head.faces,
-        head.uv,
-        head.uv_faces,
-        albedo,
-        camera,
-        light,
-        background=random_background(size, rng),
-        gloss=gloss(head),
-        opacity=lash_opacity(head),
-        occlusion=_occlusion(_Key(head), bool(expression[head.expression_names.index("jawOpen")] > 0.1)),
-    )[..., :3]
     return SyntheticSample(
-        spoil(image, rng),
+        draw(head, posed, expression, camera, light, albedo, rng, lashes=float(rng.uniform(0.2, 0.9))),
         camera,
         np.asarray(identity, np.float32),
         expression,
@@ -124,6 +109,40 @@ def sample_head(
         skin,
         angles,
     )
+
+
+def draw(
+    head: HeadModel,
+    posed: NDArray,
+    expression: NDArray,
+    camera: Camera,
+    illumination: NDArray,
+    albedo: NDArray[np.uint8],
+    rng: np.random.Generator,
+    lashes: float = 0.5,
+) -> NDArray[np.uint8]:
+    """(H,W,3) a picture of a posed head before a random background, as a camera would spoil it.
+
+    Args:
+        lashes: how dense they are, 0..1.
+    """
+    from ..render.look import gloss
+    from ..render.shade import render_head
+
+    picture = render_head(
+        posed,
+        head.faces,
+        head.uv,
+        head.uv_faces,
+        albedo,
+        camera,
+        illumination,
+        background=random_background(camera.width, rng),
+        gloss=gloss(head),
+        opacity=_lashes(_Key(head), lashes),
+        occlusion=_occlusion(_Key(head), bool(expression[head.expression_names.index("jawOpen")] > 0.1)),
+    )
+    return spoil(picture[..., :3], rng)
 
 
 def random_identity(head: HeadModel, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -254,6 +273,19 @@ class _Key:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and other.head is self.head
+
+
+def _lashes(key: _Key, density: float) -> NDArray[np.float32]:
+    """(V,) opacity with lashes of some density."""
+    opacity = _full_lashes(key)
+    return np.where(opacity < 1, opacity * density, 1.0).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _full_lashes(key: _Key) -> NDArray[np.float32]:
+    from ..render.look import lash_opacity
+
+    return lash_opacity(key.head)
 
 
 @lru_cache(maxsize=4)
