@@ -21,6 +21,7 @@ from .addon import COMMAND, engine_settings, launch
 from .build import BuildOptions, build_head, new_scene, save_blend
 from .job import ReconstructJob, State
 from .session import Session
+from .view import hide_bones
 
 
 def parser() -> argparse.ArgumentParser:
@@ -114,6 +115,7 @@ def build_blend(folder: Path, photo: Path, blend: Path, arguments: argparse.Name
         world_light=True,
     )
     built = build_head(bpy.context, Reconstruction.load(folder, pictures=False), folder, options)
+    hide_bones(built.rig)
     save_blend(blend)
     path = folder / "report.json"
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

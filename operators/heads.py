@@ -183,6 +183,25 @@ class LIKENESS_OT_view_key(HeadOperator):
         return {"FINISHED"}
 
 
+class LIKENESS_OT_toggle_bones(HeadOperator):
+    """Show or hide the head's armature"""
+
+    bl_idname = "likeness.toggle_bones"
+    bl_label = "Bones"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Hide it if it is visible, show it if it is hidden."""
+        head = active_head(context)
+        assert head is not None
+        rig = head_rig(head)
+        if rig is None:
+            self.report({"ERROR"}, f"“{head.name}” was built without an armature")
+            return {"CANCELLED"}
+        rig.hide_set(not rig.hide_get())
+        return {"FINISHED"}
+
+
 class LIKENESS_OT_select_camera(HeadOperator):
     """Look through the photo's camera"""
 

@@ -17,7 +17,7 @@ from .job import EngineJob, ReconstructJob
 from .modal import ModalJob
 from .options import BUILD_CHOICES, CHOICES, ReconstructChoices, build_options, engine_options, scene_settings
 from .session import SESSION
-from .view import look_at
+from .view import hide_bones, look_at
 
 if TYPE_CHECKING:
     from .build import BuiltHead
@@ -130,6 +130,7 @@ def build(context: bpy.types.Context, folder: Path, photo: Path, choices: Any) -
     reconstruction = Reconstruction.load(folder, pictures=False)
     built = build_head(context, reconstruction, folder, build_options(choices, photo))
     built.head[FOLDER_KEY] = str(folder)
+    hide_bones(built.rig)
     if not choices.pack_images and not bpy.data.filepath:
         built.warnings.append("The textures were packed: save the .blend first to keep them beside it.")
     return built

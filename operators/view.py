@@ -1,4 +1,4 @@
-"""Turning a viewport to a new head."""
+"""What a new head looks like at first sight."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from mathutils import Euler, Vector
 
 ANGLE = Euler((radians(82.0), 0.0, radians(24.0)))  # from the front, a little from the side and from above
 DISTANCE = 2.6  # in heights of the head
+
+
+def hide_bones(rig: bpy.types.Object | None) -> None:
+    """Hide a head's armature in the viewport: bones drawn over the eyes spoil the first look. It works all the same."""
+    if rig is not None:
+        rig.hide_set(True)
 
 
 def look_at(context: bpy.types.Context, head: bpy.types.Object) -> bool:

@@ -121,7 +121,11 @@ class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
         row.operator(heads.LIKENESS_OT_photo_expression.bl_idname)
         self.draw_viewer(layout, head)
         row = layout.row(align=True)
-        row.operator(heads.LIKENESS_OT_select_camera.bl_idname, icon="CAMERA_DATA")
+        row.operator(heads.LIKENESS_OT_select_camera.bl_idname, text="Camera", icon="CAMERA_DATA")
+        rig = heads.head_rig(head)
+        if rig is not None:
+            visible = not rig.hide_get()
+            row.operator(heads.LIKENESS_OT_toggle_bones.bl_idname, icon="BONE_DATA", depress=visible)
         row.operator(heads.LIKENESS_OT_open_folder.bl_idname, text="Files", icon="FILE_FOLDER")
 
     def draw_viewer(self, layout: Any, head: bpy.types.Object) -> None:

@@ -79,6 +79,34 @@ def test_viewer_steps_round_and_round(head):
     assert values(head) == {names[-1]: 1.0}
 
 
+def test_bones_are_hidden_at_first_and_shown_on_request(head):
+    rig = head.parent
+    assert rig.hide_get()
+    bpy.ops.likeness.toggle_bones()
+    assert not rig.hide_get()
+    bpy.ops.likeness.toggle_bones()
+    assert rig.hide_get()
+
+
+def test_hidden_bones_still_move_the_head(head):
+    jaw = head.vertex_groups["jaw"].index
+    vertex = next(item.index for item in head.data.vertices if any(group.group == jaw for group in item.groups))
+
+    def position():
+        bpy.context.view_layer.update()
+        return head.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.vertices[vertex].co.copy()
+
+    before = position()
+    head.parent.pose.bones["jaw"].rotation_euler.x = 0.4
+    assert (position() - before).length > 0.001
+
+
+def test_head_without_bones(extension, photo):
+    bpy.ops.likeness.reconstruct(filepath=str(photo("good")), rig=False)
+    with pytest.raises(RuntimeError, match="without an armature"):
+        bpy.ops.likeness.toggle_bones()
+
+
 def test_camera_becomes_the_scenes(head):
     other = bpy.data.objects.new("other", bpy.data.cameras.new("other"))
     bpy.context.scene.camera = other

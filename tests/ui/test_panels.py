@@ -37,7 +37,7 @@ class Layout:
         assert name in data.bl_rna.properties, name
         self.notes.append(f"prop {name}")
 
-    def operator(self, name, text=None, icon="NONE"):
+    def operator(self, name, text=None, icon="NONE", depress=False):
         self._icon(icon)
         module, function = name.split(".")
         properties = getattr(getattr(bpy.ops, module), function).get_rna_type().properties
