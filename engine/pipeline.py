@@ -93,6 +93,7 @@ def render_photo_view(
     head: HeadModel, fit: HeadFit, hair: np.ndarray, texture: TextureResult, device: str
 ) -> np.ndarray:
     """(H,W,4) the textured head under the solved light, through the photo's camera."""
+    from .render.look import gloss, lash_opacity
     from .render.shade import render_head
 
     return render_head(
@@ -103,6 +104,8 @@ def render_photo_view(
         texture.albedo,
         fit.camera,
         texture.illumination,
+        gloss=gloss(head),
+        opacity=lash_opacity(head),
         device=device,
     )
 

@@ -66,15 +66,19 @@ def preview(reconstruction: Reconstruction, photo_pixels: NDArray[np.uint8]) -> 
     crop = head_crop(reconstruction)
     photo = cut(photo_pixels, crop)
     turn = 35.0 * facing_side(reconstruction)
+    stage = _Stage(reconstruction)
+    neutral, posed = _neutral(reconstruction), _posed(reconstruction)
     panels = [
         ("Photo", photo),
         ("Fit", overlay(reconstruction, photo, crop)),
-        ("The photo's view and light", _head(reconstruction, _posed(reconstruction), crop.camera(reconstruction.camera),
-                                             reconstruction.illumination)),
-        ("Three-quarter", _head(reconstruction, _neutral(reconstruction), turntable(reconstruction, turn))),
-        ("Profile", _head(reconstruction, _neutral(reconstruction), turntable(reconstruction, np.copysign(90, turn)))),
-        ("Smile", _head(reconstruction, _smiling(reconstruction), turntable(reconstruction, np.copysign(12, -turn)))),
-    ]  # fmt: skip
+        (
+            "The photo's view and light",
+            stage.picture(posed, crop.camera(reconstruction.camera), reconstruction.illumination),
+        ),
+        ("Three-quarter", stage.picture(neutral, turntable(reconstruction, turn))),
+        ("Profile", stage.picture(neutral, turntable(reconstruction, float(np.copysign(90, turn))))),
+        ("Smile", stage.picture(_smiling(reconstruction), turntable(reconstruction, float(np.copysign(12, -turn))))),
+    ]
     return contact_sheet(panels, columns=3)
 
 
@@ -207,23 +211,28 @@ def _smiling(reconstruction: Reconstruction) -> NDArray:
     return _neutral(reconstruction) + np.tensordot(weights, reconstruction.expression_basis.astype(np.float32), 1)
 
 
-def _head(
-    reconstruction: Reconstruction, vertices: NDArray, camera: Camera, illumination: NDArray | None = None
-) -> NDArray[np.uint8]:
-    """A panel with the textured head on a neutral backdrop."""
-    from .render.shade import render_head
+class _Stage:
+    """Draws the textured head on a neutral backdrop."""
 
-    backdrop = np.full((SIDE, SIDE, 3), BACKDROP, np.uint8)
-    picture = render_head(
-        vertices,
-        reconstruction.faces,
-        reconstruction.uv,
-        reconstruction.uv_faces,
-        reconstruction.albedo,
-        camera,
-        studio() if illumination is None else illumination,
-        background=backdrop,
-        gloss=gloss(reconstruction),
-        opacity=lash_opacity(reconstruction),
-    )
-    return picture[..., :3]
+    def __init__(self, reconstruction: Reconstruction) -> None:
+        self.head = reconstruction
+        self.gloss = gloss(reconstruction)
+        self.opacity = lash_opacity(reconstruction)
+
+    def picture(self, vertices: NDArray, camera: Camera, illumination: NDArray | None = None) -> NDArray[np.uint8]:
+        """(SIDE,SIDE,3) these vertices (V,3), in studio light unless told otherwise."""
+        from .render.shade import render_head
+
+        drawn = render_head(
+            vertices,
+            self.head.faces,
+            self.head.uv,
+            self.head.uv_faces,
+            self.head.albedo,
+            camera,
+            studio() if illumination is None else illumination,
+            background=np.full((SIDE, SIDE, 3), BACKDROP, np.uint8),
+            gloss=self.gloss,
+            opacity=self.opacity,
+        )
+        return drawn[..., :3]

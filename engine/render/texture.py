@@ -32,7 +32,8 @@ class MipTexture:
         """(H/2^index, W/2^index, C); made when first asked for."""
         while len(self.levels) <= index and min(self.levels[-1].shape[:2]) > 1:
             planes = self.levels[-1].permute(2, 0, 1)[None]
-            planes = pad(planes, (0, planes.shape[3] % 2, 0, planes.shape[2] % 2), mode="replicate")
+            if planes.shape[2] % 2 or planes.shape[3] % 2:
+                planes = pad(planes, (0, planes.shape[3] % 2, 0, planes.shape[2] % 2), mode="replicate")
             self.levels.append(avg_pool2d(planes, 2)[0].permute(1, 2, 0))
         return self.levels[min(index, len(self.levels) - 1)]
 
