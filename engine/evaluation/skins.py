@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from ..heads.model import HeadModel
+from ..heads.skin import load_base_skin
 from ..render.lighting import linear_to_srgb, srgb_to_linear
 
 MAKEHUMAN_UV = Path(__file__).parent / "data" / "makehuman_uv.npz"
@@ -26,7 +27,6 @@ IRIS_RADIUS = 0.0059
 IRIS_COLOURS = ((0.05, 0.025, 0.012), (0.10, 0.05, 0.022), (0.12, 0.10, 0.05), (0.09, 0.13, 0.14), (0.06, 0.10, 0.16))
 """Linear RGB: dark brown, brown, hazel, grey, blue."""
 PAINT = {"teeth": (0.62, 0.58, 0.48), "tongue": (0.33, 0.12, 0.11), "lashes": (0.012, 0.009, 0.008)}
-PLAIN_SKIN = (0.46, 0.285, 0.205)
 SCLERA = (0.62, 0.58, 0.55)
 
 
@@ -148,11 +148,11 @@ def _skin_pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def skin_albedo(place: SkinCanvas, path: Path | None) -> NDArray[np.float32]:
-    """(N,3) linear albedo of a MakeHuman skin; a plain colour without one."""
+    """(N,3) linear albedo of a MakeHuman skin; of the bundled base skin without one."""
     import cv2
 
     if path is None:
-        return np.tile(np.array(PLAIN_SKIN, np.float32), (len(place.rest), 1))
+        return srgb_to_linear(load_base_skin(len(place.mask)).albedo[place.mask])
     pixels = _skin_pixels(path)
     height, width = pixels.shape[:2]
     x = place.makehuman[:, 0] * width - 0.5

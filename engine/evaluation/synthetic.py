@@ -51,7 +51,7 @@ class SyntheticSample:
         neutral, posed: (V,3) float32 metres, head space.
         illumination: (9,3), see `engine.render.lighting`.
         albedo: (S,S,3) uint8 sRGB, the head's texture.
-        skin: name of the skin, "plain" without one.
+        skin: name of the MakeHuman skin, or "base".
         angles: (3,) yaw, pitch, roll of the head, degrees.
     """
 
@@ -82,8 +82,8 @@ def sample_head(
         head: the model; None takes the open head.
         size: side of the square picture, pixels.
         identity: (K,) to draw this person again in other circumstances, or None for a random person.
-        skins: MakeHuman skins to choose from; None looks for them beside the clone, and uses the bundled base skin or
-            a plain colour if there are none.
+        skins: MakeHuman skins to choose from; None looks for them beside the clone, and takes the bundled base skin
+            if there are none.
         texture_size: of the albedo.
     """
     from ..heads.loader import load_head
@@ -232,7 +232,7 @@ def random_albedo(
         path = skins[rng.integers(len(skins))]
         name, linear = path.stem, skin_albedo(place, path)
     else:
-        name, linear = "plain", skin_albedo(place, None) * np.float32(np.exp(rng.normal(0, 0.5)))
+        name, linear = "base", skin_albedo(place, None) * np.float32(np.exp(rng.normal(0, 0.5)))
     return name, place.picture(paint_face(head, place, linear, rng))
 
 
