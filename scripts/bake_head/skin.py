@@ -162,7 +162,7 @@ def bake_skin(source: HeadSource, materials: Path) -> tuple[NDArray[np.uint8], N
     regions, keep = region_map(head, source, skin.surface, skin.place, log, darker)
     face = skin.surface.picture(skin.surface.gather(head.regions["face"][:, None], head.faces)[:, 0]) > 0.5
     linear = np.exp(even(log, skin, face & (keep < 0.1), keep)) * skin.texels[..., None]
-    linear = paint_rims(linear.astype(np.float32), head)
+    linear = paint_rims(linear.astype(np.float32), head, skin.surface)
     linear = paint_parts(linear, head, skin.surface, tones(parts), materials)
     albedo = np.round(255 * np.clip(linear_to_srgb(skin.surface.padded(linear)), 0, 1)).astype(np.uint8)
     return albedo, regions[::2, ::2]

@@ -15,6 +15,7 @@ from engine.render.lighting import srgb_to_linear
 from engine.texture.surface import UvSurface
 
 from .eyes import IRIS_DISC
+from .opening import boundary_loops
 
 EYE_FILE = "eyes/materials/brownlight_eye.png"
 EYE_CENTRE, EYE_IRIS, EYE_RIM = (724.0, 304.0), 117.0, 280.0
@@ -27,10 +28,9 @@ CORNER = (0.46, 0.22, 0.19)
 MOUTH, THROAT = (0.26, 0.075, 0.062), (0.045, 0.009, 0.007)
 LID = (0.42, 0.235, 0.16)
 INNER_LIP = (0.34, 0.115, 0.10)
-LID_RIGHT = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
-LID_LEFT = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
-INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
-"""MediaPipe points along the lid margins and where the lips meet."""
+LIP_ROWS, LID_ROWS = (1.0, 3.0), (3.0, 5.0)
+"""Rows of vertices from the opening up to which lips and lids are wholly wet, and from which not at all."""
+FARTHEST = 6
 SOCKET = (0.36, 0.16, 0.13)
 TONGUE = (0.40, 0.15, 0.135)
 TOOTH_EDGE, TOOTH_BODY, TOOTH_NECK = (0.60, 0.58, 0.54), (0.70, 0.635, 0.53), (0.60, 0.49, 0.36)
@@ -75,27 +75,50 @@ def paint_parts(
     return surface.picture(flat)
 
 
-def paint_rims(linear: NDArray[np.float32], head: HeadModel) -> NDArray[np.float32]:
+def paint_rims(linear: NDArray[np.float32], head: HeadModel, surface: UvSurface) -> NDArray[np.float32]:
     """The picture with wet lid margins and inner lips: MakeHuman's skins show painted eyes and teeth there.
 
     Args:
         linear: (S,S,3) linear albedo of the skin.
-        head: the baked head with its landmarks.
+        head: the baked head.
+        surface: its UV square.
     """
-    size = len(linear)
-    result = linear.copy()
-    for outline, color in ((LID_RIGHT, LID), (LID_LEFT, LID), (INNER_LIPS, INNER_LIP)):
-        drawn = np.zeros((size, size), np.float32)
-        cv2.fillPoly(drawn, [points_on_texture(head, outline, size)], 1.0)
-        soft = cv2.GaussianBlur(drawn, (0, 0), size / 900)[..., None]
-        result += soft * (np.array(color, np.float32) - result)
-    return result
+    outer = outer_triangles(head)
+    triangles = head.faces[outer].astype(np.int64)
+    holes = sorted(boundary_loops(triangles), key=lambda loop: np.ptp(head.vertices[loop, 0]))[:-1]  # not the collar
+    flat = linear[surface.mask]
+    on_outer = outer[surface.faces][:, None]
+    for hole in holes:
+        lips = np.ptp(np.sign(head.vertices[hole, 0])) == 2
+        rows, color = (LIP_ROWS, INNER_LIP) if lips else (LID_ROWS, LID)
+        share = np.clip((rows[1] - _rows_from(hole, triangles, len(head.vertices))) / (rows[1] - rows[0]), 0, 1)
+        weight = surface.gather(share[:, None], head.faces) * on_outer
+        flat += weight * (np.array(color, np.float32) - flat)
+    return surface.picture(flat)
+
+
+def _rows_from(hole: NDArray[np.int64], triangles: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """(count,) edges from the nearest vertex of a hole's rim, at most `FARTHEST`."""
+    edges = np.concatenate([triangles[:, [i, (i + 1) % 3]] for i in range(3)])
+    rows = np.full(count, float(FARTHEST))
+    rows[hole] = 0
+    for row in range(FARTHEST):
+        for near, far in ((0, 1), (1, 0)):
+            reached = edges[rows[edges[:, near]] == row, far]
+            rows[reached] = np.minimum(rows[reached], row + 1)
+    return rows
 
 
 def points_on_texture(head: HeadModel, numbers: tuple[int, ...], size: int) -> NDArray[np.int32]:
-    """(n,2) texel columns and rows of MediaPipe points."""
+    """(n,2) texel columns and rows of MediaPipe points.
+
+    Raises:
+        ValueError: the head has not got one of them.
+    """
     points = head.landmarks["mediapipe"]
     chosen = list(numbers)
+    if not points.valid[chosen].all():
+        raise ValueError("The head lacks landmarks that the base skin is painted by: measure them first.")
     uv = np.einsum("nkc,nk->nc", head.uv[head.uv_faces[points.faces[chosen]]], points.barycentrics[chosen])
     return np.round(uv * [size, -size] + [0, size]).astype(np.int32)
 

@@ -83,7 +83,8 @@ def _brows(head: HeadModel, size: int) -> NDArray[np.bool_]:
     for brow in BROWS:
         cv2.fillPoly(drawn, [points_on_texture(head, brow, size)], 1)
     width = 2 * round(BROW_MARGIN * size) + 1
-    return cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0
+    grown = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    return (grown | grown[:, ::-1]) > 0
 
 
 def _beard(head: HeadModel, size: int) -> NDArray[np.bool_]:
@@ -96,7 +97,7 @@ def _beard(head: HeadModel, size: int) -> NDArray[np.bool_]:
     below = np.stack([low[0] + half * np.cos(turn), low[1] - drop + drop * np.sin(turn) ** 0.6], axis=1)
     drawn = np.zeros((size, size), np.uint8)
     cv2.fillPoly(drawn, [np.concatenate([top, np.round(below).astype(np.int32)])], 1)
-    return drawn > 0
+    return (drawn | drawn[:, ::-1]) > 0
 
 
 def _scalp(head: HeadModel, surface: UvSurface, hair: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -116,8 +117,9 @@ def _nostrils(head: HeadModel, surface: UvSurface, log: NDArray[np.float32]) -> 
     reach = abs(wing[1, 0] - wing[0, 0])
     rows, columns = np.mgrid[: surface.size, : surface.size]
     near = (np.abs(columns - wing[2, 0]) < 0.6 * reach) & (rows < wing[2, 1]) & (rows > wing[3, 1])
-    around = np.median(level[near])
-    return near & (cv2.GaussianBlur(level, (0, 0), 2) < around - NOSTRIL_DARKER)
+    level = cv2.GaussianBlur(level, (0, 0), 2)
+    level = np.minimum(level, level[:, ::-1])
+    return near & (level < np.median(level[near]) - NOSTRIL_DARKER)
 
 
 def _eyes(head: HeadModel, surface: UvSurface) -> dict[str, NDArray[np.bool_]]:

@@ -53,6 +53,19 @@ def pieces(head: HeadModel, name: str) -> list[np.ndarray]:
     return [chosen[label[chosen] == number] for number in np.unique(label[chosen])]
 
 
+@pytest.mark.parametrize("name", ["eye.L", "eye.R", "teeth.upper", "teeth.lower"])
+def test_surfaces_face_outwards(head: HeadModel, name: str) -> None:
+    for piece in pieces(head, name):
+        corners = head.vertices[head.faces[np.isin(head.faces, piece).all(axis=1)]].astype(float)
+        area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        if np.ptp(head.vertices[piece, 0]) > 0.04:  # a gum: its front faces the lips
+            depth = corners[:, :, 2].mean(axis=1)
+            assert area[depth > depth.max() - 0.004, 2].sum() > 0
+        else:
+            inside = head.vertices[piece].mean(axis=0)
+            assert np.einsum("nk,nk->n", corners.mean(axis=1) - inside, area).sum() > 0
+
+
 @pytest.mark.parametrize("side", ["L", "R"])
 def test_eyes_are_balls_about_their_joints(head: HeadModel, side: str) -> None:
     ball = head.regions[f"eye.{side}"]
