@@ -168,6 +168,14 @@ def bake_skin(source: HeadSource, materials: Path) -> tuple[NDArray[np.uint8], N
     return albedo, regions[::2, ::2]
 
 
+def encode(albedo: NDArray[np.uint8], regions: NDArray[np.uint8]) -> tuple[bytes, bytes]:
+    """The two files: a JPEG of the albedo and a PNG of the region numbers."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 93, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    jpeg = cv2.imencode(".jpg", np.ascontiguousarray(albedo[..., ::-1]), quality)[1]
+    png = cv2.imencode(".png", np.ascontiguousarray(regions), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    return jpeg.tobytes(), png.tobytes()
+
+
 def main() -> None:
     """Bake the base skin into a folder."""
     parser = argparse.ArgumentParser(description="Bake the open head's base skin.")
@@ -177,12 +185,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = HeadSource(arguments.wheel or fetch_wheel(Path(folder)))
-        albedo, regions = bake_skin(source, arguments.materials)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 93, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    cv2.imwrite(str(arguments.out / BASE_SKIN), albedo[..., ::-1], quality)
-    cv2.imwrite(str(arguments.out / REGION_MAP), regions, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    for name in (BASE_SKIN, REGION_MAP):
-        print(f"{arguments.out / name}: {(arguments.out / name).stat().st_size / 1e3:.0f} kB")
+        files = encode(*bake_skin(source, arguments.materials))
+    for name, data in zip((BASE_SKIN, REGION_MAP), files, strict=True):
+        (arguments.out / name).write_bytes(data)
+        print(f"{arguments.out / name}: {len(data) / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":
