@@ -119,7 +119,6 @@ class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator(heads.LIKENESS_OT_neutral.bl_idname)
         row.operator(heads.LIKENESS_OT_photo_expression.bl_idname)
-        self.draw_viewer(layout, head)
         row = layout.row(align=True)
         row.operator(heads.LIKENESS_OT_select_camera.bl_idname, text="Camera", icon="CAMERA_DATA")
         rig = heads.head_rig(head)
@@ -127,6 +126,7 @@ class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
             visible = not rig.hide_get()
             row.operator(heads.LIKENESS_OT_toggle_bones.bl_idname, icon="BONE_DATA", depress=visible)
         row.operator(heads.LIKENESS_OT_open_folder.bl_idname, text="Files", icon="FILE_FOLDER")
+        self.draw_viewer(layout, head)  # last: its slider comes and goes
 
     def draw_viewer(self, layout: Any, head: bpy.types.Object) -> None:
         """Step through the expression keys; the slider is the key shown."""
