@@ -124,7 +124,7 @@ def hair_cover(
 
     A membrane joins both, so that hair seen on the temples continues around the head, and ears stay bare.
     """
-    observed = seen.seen * np.maximum(seen.hair, seen.skin) * on_skin
+    observed = seen.visible * np.maximum(seen.hair, seen.skin) * on_skin
     share = seen.hair / np.maximum(seen.hair + seen.skin, 1e-6)
     known, trust = to_vertices(share[:, None], observed, surface, head)
     prior = head.regions["scalp"] * hairiness

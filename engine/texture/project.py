@@ -33,11 +33,13 @@ class Projection:
     Attributes:
         color: (N,3) float32 linear RGB, 0 where the surface faces away.
         seen: (N,) float32 trust from visibility and view angle alone, 0..1.
+        visible: (N,) float32, 1 where the camera sees the texel at whatever angle: enough to tell hair from skin.
         skin, hair: (N,) float32 masks at the texels; 0..1.
     """
 
     color: NDArray[np.float32]
     seen: NDArray[np.float32]
+    visible: NDArray[np.float32]
     skin: NDArray[np.float32]
     hair: NDArray[np.float32]
 
@@ -72,7 +74,8 @@ def project_photo(
     depth = homogeneous[:, 2]
     places = homogeneous[:, :2] / depth[:, None]
     inside = (places >= 1).all(1) & (places[:, 0] < camera.width - 1) & (places[:, 1] < camera.height - 1)
-    trust = smoothstep(facing[front], GRAZING, SQUARE) * _clearance(head, posed, camera, depth, places) * inside
+    visible = _clearance(head, posed, camera, depth, places) * inside
+    trust = smoothstep(facing[front], GRAZING, SQUARE) * visible
     trust *= sample(_well_inside(np.maximum(masks.skin, masks.hair), extent_of(places)), places)
     photo = _prefiltered(pixels, len(front), places)
 
@@ -84,6 +87,7 @@ def project_photo(
     return Projection(
         color=spread(srgb_to_linear(sample(photo, places))),
         seen=spread(trust),
+        visible=spread(visible),
         skin=spread(sample(masks.skin, places)),
         hair=spread(sample(masks.hair, places)),
     )
