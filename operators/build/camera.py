@@ -18,19 +18,26 @@ def build_camera(
     space: Space,
     name: str,
     parent: bpy.types.Object,
+    frame: tuple[float, float],
     transaction: Transaction,
 ) -> bpy.types.Object:
     """Make the photo's camera, parented to the head so that the match survives moving it.
 
-    Sensor, focal length and shift reproduce the intrinsics at any render resolution of the photo's shape; on a wider
-    or taller frame the long side of the photo still matches.
+    Sensor, focal length and shift reproduce the intrinsics at any render resolution of the photo's shape. Blender fits
+    the photo into a frame of another shape, so the camera is tied to the side by which it fits: head and photo match
+    there too.
+
+    Args:
+        frame: width and height of the render, in any unit.
     """
     data = transaction.add(bpy.data.cameras.new(name))
-    side = max(camera.width, camera.height)
-    data.sensor_fit = "HORIZONTAL" if camera.width >= camera.height else "VERTICAL"
-    data.sensor_width = LONG_SIDE * camera.width / side
-    data.sensor_height = LONG_SIDE * camera.height / side
-    data.lens = float(camera.K[0, 0]) * LONG_SIDE / side
+    long_side = max(camera.width, camera.height)
+    wide_frame = frame[0] * camera.height >= frame[1] * camera.width
+    side = camera.height if wide_frame else camera.width
+    data.sensor_fit = "VERTICAL" if wide_frame else "HORIZONTAL"
+    data.sensor_width = LONG_SIDE * camera.width / long_side
+    data.sensor_height = LONG_SIDE * camera.height / long_side
+    data.lens = float(camera.K[0, 0]) * LONG_SIDE / long_side
     data.shift_x = (camera.width / 2 - float(camera.K[0, 2])) / side
     data.shift_y = (float(camera.K[1, 2]) - camera.height / 2) / side
     data.clip_start, data.clip_end = 0.01 * space.scale, 100.0 * space.scale
@@ -40,6 +47,12 @@ def build_camera(
     view.parent = parent
     view.matrix_basis = Matrix(space.camera_matrix(camera).tolist())
     return view
+
+
+def render_frame(scene: bpy.types.Scene) -> tuple[float, float]:
+    """Width and height of the scene's renders, with their pixels' shape."""
+    render = scene.render
+    return render.resolution_x * render.pixel_aspect_x, render.resolution_y * render.pixel_aspect_y
 
 
 def show_photo(view: bpy.types.Object, photo: bpy.types.Image) -> None:

@@ -11,7 +11,7 @@ import bpy
 from ...engine.result import Reconstruction
 from .access import scene_of, view_layer_of
 from .armature import bind, build_armature
-from .camera import build_camera, match_render, show_photo
+from .camera import build_camera, match_render, render_frame, show_photo
 from .images import find_photo, load_picture, pack
 from .keys import add_shape_keys
 from .lashes import LASH_SLOT, build_strands
@@ -181,7 +181,8 @@ def _build_view(
 ) -> tuple[bpy.types.Object, list[str]]:
     """The photo's camera; the scene's own only where it has none or `match_render` asks for it."""
     scene, camera = scene_of(context), reconstruction.camera
-    view = build_camera(built.collection, camera, space, f"{built.collection.name} Camera", base, transaction)
+    frame = (camera.width, camera.height) if options.match_render else render_frame(scene)
+    view = build_camera(built.collection, camera, space, f"{built.collection.name} Camera", base, frame, transaction)
     photo = find_photo(folder, options.photo, camera.width, camera.height)
     warnings = []
     if photo is not None:

@@ -36,8 +36,23 @@ def test_the_match_survives_moving_and_turning_the_rig(person):
     assert np.abs(seen_pixels(built, person.camera) - person.camera.project(person.vertices)).max() < 0.1
 
 
-def test_a_wider_render_still_matches_over_the_photos_long_side(person):
-    built = build_head(bpy.context, person, None, BuildOptions())
+@pytest.mark.parametrize("size", [(600, 800), (800, 600), (512, 512), (1600, 400)])
+@pytest.mark.parametrize("frame", [(1920, 1080), (1080, 1920)])
+def test_head_and_photo_match_in_a_frame_of_another_shape(person, size, frame):
+    """Blender shows the photo as large as fits, in the middle of the frame: the head must be seen at that scale."""
+    render = bpy.context.scene.render
+    render.resolution_x, render.resolution_y = frame
+    photo = photo_camera(*size)
+    built = build_head(bpy.context, dataclasses.replace(person, camera=photo), None, BuildOptions())
+    scale = min(frame[0] / size[0], frame[1] / size[1])
+    K = photo.K * [[scale], [scale], [1.0]]
+    K[:2, 2] += [(frame[0] - scale * size[0]) / 2, (frame[1] - scale * size[1]) / 2]
+    fitted = Camera(K, photo.world_to_camera, *frame)
+    assert np.abs(seen_pixels(built, fitted) - fitted.project(person.vertices)).max() < 0.2
+
+
+def test_a_photos_frame_made_wider_later_still_matches(person):
+    built = build_head(bpy.context, person, None, BuildOptions(match_render=True))
     render = bpy.context.scene.render
     render.resolution_x, render.resolution_y = 1600, 800
     wide = Camera(
