@@ -1,0 +1,230 @@
+"""Measures the reconstruction: python scripts/benchmark.py [SECTION...] [--photos DIR] [--json FILE].
+
+Sections: reprojection, synthetic, consistency, appearance, time. Without real photos (--photos, or
+../shared/data/photos) the astronaut of scikit-image is the only portrait; without pairs, consistency is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from engine.errors import EngineError  # noqa: E402
+from engine.evaluation import metrics  # noqa: E402
+from engine.evaluation.synthetic import sample_head  # noqa: E402
+from engine.fitting.solve import fit_head  # noqa: E402
+from engine.heads.loader import load_head  # noqa: E402
+from engine.media.photo import Photo  # noqa: E402
+from engine.media.read import read_photo  # noqa: E402
+from engine.options import ReconstructOptions  # noqa: E402
+from engine.perception.landmarks import find_face  # noqa: E402
+from engine.perception.masks import make_masks  # noqa: E402
+from engine.pipeline import reconstruct, solve  # noqa: E402
+from engine.progress import Progress  # noqa: E402
+
+SHARED = Path(os.environ.get("LIKENESS_SHARED", ROOT.parent / "shared"))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What to measure on: real photos, pairs of portraits of one person each, number of synthetic heads."""
+
+    photos: list[Path]
+    pairs: list[tuple[Path, Path]]
+    heads: int
+
+
+def reprojection(setting: Setting) -> dict[str, Any]:
+    """Landmark reprojection on real photos, fractions of the inter-ocular distance."""
+    rows = [_fit(path).errors for path in _readable(setting.photos)]
+    return {
+        "photos": len(rows),
+        "mean": float(np.mean([row["mean"] for row in rows])),
+        "worst mean": float(max(row["mean"] for row in rows)),
+        "p95": float(np.mean([row["p95"] for row in rows])),
+        "worst p95": float(max(row["p95"] for row in rows)),
+    }
+
+
+def synthetic(setting: Setting) -> dict[str, Any]:
+    """Face error on rendered heads of known shape, beside the mean head's, mm."""
+    head = load_head("open")
+    face = head.regions["face"]
+    found, mean = [], []
+    for seed in range(setting.heads):
+        sample = sample_head(seed, head)
+        photo = Photo(Path(f"synthetic-{seed}"), sample.image)
+        try:
+            seen = find_face(photo)
+        except EngineError:
+            continue
+        fit = fit_head(head, seen, photo, None, ReconstructOptions(), Progress())
+        found.append(metrics.shape_error(fit.neutral[face], sample.neutral[face]))
+        mean.append(metrics.shape_error(head.vertices[face], sample.neutral[face]))
+    values = {
+        "heads": len(found),
+        "rigid mm": _mean(found, 0),
+        "with scale mm": _mean(found, 1),
+        "mean head rigid mm": _mean(mean, 0),
+        "mean head with scale mm": _mean(mean, 1),
+    }
+    values["ratio rigid"] = values["rigid mm"] / values["mean head rigid mm"]
+    values["ratio with scale"] = values["with scale mm"] / values["mean head with scale mm"]
+    return values
+
+
+def consistency(setting: Setting) -> dict[str, Any]:
+    """Do two photos of one person give shapes closer than those of two people?"""
+    if not setting.pairs:
+        return {"left out": "no pairs of portraits at hand"}
+    face = load_head("open").regions["face"]
+    shapes, points, people = [], [], []
+    for person, pair in enumerate(setting.pairs):
+        for path in pair:
+            photo = read_photo(path)
+            seen = find_face(photo)
+            shapes.append(_fit(path).neutral[face])
+            points.append(seen.landmarks)
+            people.append(person)
+    ours, raw = metrics.discrimination(shapes, people), metrics.discrimination(points, people)
+    return {"pairs": len(setting.pairs), "recovered shape": vars(ours), "raw MediaPipe points": vars(raw)}
+
+
+def appearance(setting: Setting) -> dict[str, Any]:
+    """Likeness of the re-rendered face to the photo, inside the skin mask of the face."""
+    scores = []
+    for path in _readable(setting.photos):
+        result, pixels = solve(path, ReconstructOptions(), Progress())
+        if result.photo_view is None:
+            continue
+        inside = _face_mask(result, pixels.shape[:2])
+        view = result.photo_view[..., :3]
+        scores.append(
+            (metrics.peak_signal_to_noise(view, pixels, inside), metrics.structural_similarity(view, pixels, inside))
+        )
+    psnr, ssim = np.array(scores).T
+    return {"photos": len(scores), "PSNR dB": float(psnr.mean()), "worst PSNR dB": float(psnr.min()),
+            "SSIM": float(ssim.mean()), "worst SSIM": float(ssim.min())}  # fmt: skip
+
+
+def time(setting: Setting) -> dict[str, Any]:
+    """Seconds of a first and a second reconstruction in one process at 2048 texels, and its peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = []
+        stages: dict[str, float] = {}
+        for run in ("first", "second"):
+            progress, started = Progress(), perf_counter()
+            reconstruct(setting.photos[0], Path(folder) / run, ReconstructOptions(), progress)
+            seconds.append(perf_counter() - started)
+            stages = progress.seconds
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"first s": seconds[0], "second s": seconds[1], "peak GB": peak} | {
+        f"second: {name} s": value for name, value in stages.items()
+    }
+
+
+SECTIONS: dict[str, Callable[[Setting], dict[str, Any]]] = {
+    "time": time, "reprojection": reprojection, "synthetic": synthetic,
+    "consistency": consistency, "appearance": appearance,
+}  # fmt: skip
+
+
+def _fit(path: Path):
+    photo = read_photo(path)
+    seen = find_face(photo)
+    return fit_head(load_head("open"), seen, photo, make_masks(photo, seen), ReconstructOptions(), Progress())
+
+
+def _readable(photos: list[Path]) -> list[Path]:
+    """The photos in which a usable face is found; the others are named on standard error."""
+    kept = []
+    for path in photos:
+        try:
+            find_face(read_photo(path))
+            kept.append(path)
+        except EngineError as error:
+            print(error, file=sys.stderr)
+    return kept
+
+
+def _face_mask(result: Any, shape: tuple[int, int]) -> np.ndarray:
+    """(H,W) bool: where the face region's triangles are what the photo's camera sees."""
+    import torch
+
+    from engine.render.rasterize import rasterize_mesh
+
+    raster = rasterize_mesh(torch.tensor(result.posed_vertices), torch.tensor(result.faces), result.camera)
+    inside = result.face_region[result.faces].all(1)
+    seen = raster.face.numpy()
+    return ((seen >= 0) & inside[np.maximum(seen, 0)])[: shape[0], : shape[1]]
+
+
+def _mean(errors: list[metrics.ShapeError], column: int) -> float:
+    return float(np.mean([list(vars(error).values())[column] for error in errors]))
+
+
+def setting(photos: Path | None, heads: int) -> Setting:
+    """Gather what is at hand."""
+    from skimage import data
+    from skimage.io import imsave
+
+    astronaut = Path(tempfile.gettempdir()) / "astronaut.png"
+    imsave(astronaut, data.astronaut(), check_contrast=False)
+    folder = photos or SHARED / "data" / "photos"
+    real = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
+    table = SHARED / "data" / "portraits" / "same_person_pairs.csv"
+    pairs = []
+    if table.is_file():
+        by_name = {path.name: path for path in table.parent.rglob("*.jpg")}
+        for row in csv.reader(table.read_text(encoding="utf-8").splitlines()):
+            named = [by_name[Path(cell).name] for cell in row if Path(cell).name in by_name]
+            if len(named) == 2:
+                pairs.append((named[0], named[1]))
+    return Setting([astronaut, *real], pairs, heads)
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """The figures as Markdown."""
+    lines = ["| section | figure | value |", "|---|---|---|"]
+    for section, values in results.items():
+        for name, value in values.items():
+            shown = f"{value:.4g}" if isinstance(value, float) else value
+            lines.append(f"| {section} | {name} | {shown} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the chosen sections and print them."""
+    parser = argparse.ArgumentParser(description="Measure the reconstruction.")
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all by default")
+    parser.add_argument("--photos", type=Path, help="folder of portraits (*.jpg)")
+    parser.add_argument("--heads", type=int, default=50, help="number of synthetic heads")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    arguments = parser.parse_args()
+    unknown = set(arguments.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    chosen = setting(arguments.photos, arguments.heads)
+    results = {name: SECTIONS[name](chosen) for name in arguments.sections or SECTIONS}
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
