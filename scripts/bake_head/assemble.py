@@ -23,7 +23,7 @@ from .variation import Variation, head_vertices, measure_variation
 
 COMPONENTS = 110
 ASYMMETRY_COMPONENTS = 14
-CUT_CENTRE = np.array([0.0, 6.2, 0.28])
+CUT_CENTRE = np.array([0.0, 6.14, 0.22])
 CUT_RADII = np.array([1.72, 1.1, 1.4])
 """Half-axes in decimetres of the ellipsoid whose lower half the bust keeps: a smooth collar."""
 
@@ -65,10 +65,9 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> l
 def skin_part(source: HeadSource, mean: NDArray[np.float64]) -> Part:
     """The bust's skin, in MakeHuman's UV."""
     polygons, uv_polygons = source.mesh.group("body")
-    offset = (mean - CUT_CENTRE) / CUT_RADII
-    height = np.where(offset[:, 1] > 0, 1.0, 1 - np.linalg.norm(offset, axis=1))
     head = np.isin(np.arange(len(mean)), head_vertices(source, 0.2))
-    cut = cut_mesh(polygons, uv_polygons, height, len(source.mesh.uv), head)
+    height, final = _above_cut(source.mesh.vertices), _above_cut(mean)
+    cut = cut_mesh(polygons, uv_polygons, height, len(source.mesh.uv), head, final)
     return Part(
         name="skin",
         material="skin",
@@ -78,6 +77,12 @@ def skin_part(source: HeadSource, mean: NDArray[np.float64]) -> Part:
         uv_polygons=cut.uv_polygons,
         follow=cut.follow,
     )
+
+
+def _above_cut(figure: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) signed distance from the collar's curve, in its radii."""
+    offset = (figure - CUT_CENTRE) / CUT_RADII
+    return np.where(offset[:, 1] > 0, 1.0, 1 - np.linalg.norm(offset, axis=1))
 
 
 def _helper(

@@ -13,8 +13,10 @@ from safetensors.numpy import save_file
 from engine.heads.loader import METADATA_KEY, TEXT_FIELDS
 from engine.heads.model import HeadModel
 
-HALF = ("identity_basis", "expression_basis", "skin_weights")
+HALF = ("identity_basis", "expression_basis")
 """Arrays whose rounding to 16 bits stays below a hundredth of a millimetre."""
+DECIMALS = 7
+"""Floats are rounded first, to a tenth of a micrometre, so that the last bits of a sum do not reach the file."""
 
 
 def write_head(model: HeadModel, path: Path) -> None:
@@ -29,6 +31,7 @@ def write_head(model: HeadModel, path: Path) -> None:
     for item in fields(model):
         value = getattr(model, item.name)
         if isinstance(value, np.ndarray):
+            value = value.round(DECIMALS) if value.dtype.kind == "f" else value
             arrays[item.name] = value.astype(np.float16) if item.name in HALF else value
     arrays |= {f"regions.{name}": mask for name, mask in model.regions.items()}
     for name, points in model.landmarks.items():

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+OVERSHOOT = 0.9
+"""How far a cut vertex may lie beyond its edge, as a share of it."""
 SNAP = 0.3
 """A vertex this close to the cut, as a share of the cut edge, slides onto it instead of leaving a sliver."""
 
@@ -66,6 +68,7 @@ def cut_mesh(
     height: NDArray[np.float64],
     uv_count: int,
     first: NDArray[np.bool_],
+    final: NDArray[np.float64],
 ) -> Cut:
     """Keep the part of a quad mesh where `height` is positive, with a smooth edge where it is zero.
 
@@ -75,6 +78,8 @@ def cut_mesh(
         height: (N,) signed distance from the cut; it is read linearly along edges.
         uv_count: number of UV vertices.
         first: (N,) vertices that are numbered first, in their old order, so that their numbers outlive a change of cut.
+        final: (N,) the same distance on a related shape: `height` decides which edges are cut, so that the polygons
+            do not depend on that shape; `final` decides where along them the cut runs.
     """
     slides = _snap(polygons, height)
     level = height.copy()
@@ -90,14 +95,15 @@ def cut_mesh(
             there = (here + 1) % 4
             start, end = polygon[here], polygon[there]
             if level[start] >= 0:
-                other, share = slides.get(start, (start, 0.0))
+                other = int(slides.get(start, start))
+                share = _crossing(final, start, other) if other != start else 0.0
                 corners.append(vertices.add(start, other, share))
                 # A slid corner's texture point slides too where its edge belongs to this polygon; elsewhere the
                 # shift is a fraction of one quad at the collar, and stays.
                 uv_other = uv_polygon[polygon.index(other)] if other in polygon else uv_polygon[here]
                 uv_corners.append(uvs.add(uv_polygon[here], uv_other, share))
             if level[start] * level[end] < 0:
-                share = float(level[start] / (level[start] - level[end]))
+                share = _crossing(final, start, end)
                 corners.append(vertices.add(start, end, share))
                 uv_corners.append(uvs.add(uv_polygon[here], uv_polygon[there], share))
         for piece in _quads(len(corners)):
@@ -113,17 +119,23 @@ def cut_mesh(
     )
 
 
-def _snap(polygons: NDArray[np.int32], height: NDArray[np.float64]) -> dict[int, tuple[int, float]]:
-    """Vertices to slide along one of their edges onto the cut: vertex -> (other end, share)."""
+def _crossing(height: NDArray[np.float64], start: int, end: int) -> float:
+    """Where along an edge, 0 at its start, the height is zero; a little beyond its ends at most."""
+    return float(np.clip(height[start] / (height[start] - height[end]), -OVERSHOOT, 1 + OVERSHOOT))
+
+
+def _snap(polygons: NDArray[np.int32], height: NDArray[np.float64]) -> dict[int, int]:
+    """Vertices to slide along one of their edges onto the cut: vertex -> the edge's other end."""
     edges = np.concatenate([polygons[:, [i, (i + 1) % 4]] for i in range(4)])
     edges = np.unique(np.sort(edges, axis=1), axis=0)
     edges = edges[height[edges[:, 0]] * height[edges[:, 1]] < 0]
-    slides: dict[int, tuple[int, float]] = {}
+    shares: dict[int, float] = {}
+    slides: dict[int, int] = {}
     for first, second in edges.tolist():
         for start, end in ((first, second), (second, first)):
-            share = float(height[start] / (height[start] - height[end]))
-            if share < SNAP and share < slides.get(start, (0, 1.0))[1]:
-                slides[start] = (end, share)
+            share = _crossing(height, start, end)
+            if share < shares.get(start, SNAP):
+                shares[start], slides[start] = share, end
     return slides
 
 

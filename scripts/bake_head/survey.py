@@ -32,6 +32,7 @@ class Measurement:
         axis: 0, 1 or 2 where only that coordinate counts, None for the straight distance.
         men, women: (mean, standard deviation) in millimetres.
         trust: share of the way from the figure's own mean to the survey's that the head goes.
+        noise: part of the standard deviation that is not the head's: the jaw's angle is felt for through flesh.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Measurement:
     men: tuple[float, float]
     women: tuple[float, float]
     trust: float = 1.0
+    noise: float = 0.0
 
     @property
     def mean(self) -> float:
@@ -60,11 +62,11 @@ MEASUREMENTS = (
     Measurement("bizygomatic breadth", (11845,), (881,), 0, (143.9, 6.9), (136.3, 6.5)),
     Measurement("menton-sellion length", (132,), (747,), None, (123.2, 7.1), (114.3, 6.4)),
     Measurement("interpupillary distance", EYE_L, EYE_R, 0, (65.1, 3.8), (63.1, 4.0)),
-    Measurement("bigonial breadth", (7459,), (881,), 0, (120.7, 7.5), (111.7, 7.5)),
+    Measurement("bigonial breadth", (7459,), (881,), 0, (120.7, 10.7), (111.7, 9.3), noise=5.5),
     Measurement("nose breadth", (11673,), (881,), 0, (37.8, 4.8), (35.8, 4.9)),
     Measurement("lip length", (7272,), (881,), 0, (51.6, 4.3), (49.2, 4.5)),
     Measurement("subnasale-sellion length", (132,), (317,), None, (51.9, 4.1), (47.7, 3.8)),
-    Measurement("nose protrusion", (5054,), (317,), None, (20.8, 2.7), (18.9, 2.7), NOSE_TRUST),
+    Measurement("nose protrusion", (5054,), (317,), None, (20.8, 2.7), (18.9, 2.7), trust=NOSE_TRUST),
     Measurement("tragion to top of head", (12032,), (881,), 1, (131.1, 6.2), (126.5, 6.5)),
     Measurement("ear length", (12015,), (12027,), None, (64.2, 4.5), (59.4, 3.9)),
     Measurement("ear breadth", (12018,), (12055,), None, (36.1, 3.0), (33.2, 2.8)),
@@ -93,13 +95,13 @@ _CORRELATION_ROWS = (
 
 
 def covariance() -> NDArray[np.float64]:
-    """(M,M) pooled covariance of the measurements, square millimetres."""
+    """(M,M) pooled covariance of the measurements without their noise, square millimetres."""
     correlation = np.eye(len(MEASUREMENTS))
     for i, row in enumerate(_CORRELATION_ROWS):
         correlation[i, : i + 1] = row
         correlation[: i + 1, i] = row
     deviations = np.array([m.deviation for m in MEASUREMENTS])
-    return correlation * np.outer(deviations, deviations)
+    return correlation * np.outer(deviations, deviations) - np.diag([m.noise**2 for m in MEASUREMENTS])
 
 
 def measure(figure: NDArray[np.float64]) -> NDArray[np.float64]:
