@@ -51,28 +51,39 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class PointModel:
-    """N points in head space that move linearly with named groups of coefficients.
+    """N points in head space that move linearly with named groups of coefficients, and a detector that errs likewise.
+
+    The detector's errors add to what the camera shows, after perspective, but are given in head space.
 
     Attributes:
         mean: (N,3) metres.
         basis: (P,N,3) metres per unit of each coefficient.
+        error: (N,3) metres, the detector's expected error.
+        error_basis: (P,N,3) metres, its change per unit of each coefficient.
         prior: of the P coefficients.
         groups: where each group's coefficients are.
     """
 
     mean: Array
     basis: Array
+    error: Array
+    error_basis: Array
     prior: Coefficients
     groups: dict[str, slice]
 
-    def with_group(self, name: str, basis: NDArray, prior: Coefficients) -> PointModel:
-        """The same points with a further group of coefficients; `basis` is (Q,N,3)."""
-        start = len(self.basis)
+    def with_group(
+        self, name: str, prior: Coefficients, basis: NDArray | None = None, error_basis: NDArray | None = None
+    ) -> PointModel:
+        """The same points with a further group of coefficients; the bases are (Q,N,3), zero if not given."""
+        start, count = len(self.basis), len(prior)
+        still = np.zeros((count, *self.mean.shape))
         return PointModel(
             self.mean,
-            np.concatenate([self.basis, np.asarray(basis, np.float64)]),
+            np.concatenate([self.basis, still if basis is None else np.asarray(basis, np.float64)]),
+            self.error,
+            np.concatenate([self.error_basis, still if error_basis is None else np.asarray(error_basis, np.float64)]),
             self.prior.joined(prior),
-            self.groups | {name: slice(start, start + len(basis))},
+            self.groups | {name: slice(start, start + count)},
         )
 
     def part(self, names: tuple[str, ...], values: NDArray) -> tuple[PointModel, NDArray[np.intp]]:
@@ -96,15 +107,22 @@ class PointModel:
             self.prior.lower[index],
             self.prior.upper[index],
         )
-        return PointModel(self.positions(rest), self.basis[index], prior, groups), index
+        fixed = PointModel(
+            self.positions(rest), self.basis[index], self.errors(rest), self.error_basis[index], prior, groups
+        )
+        return fixed, index
 
-    def shifted(self, offset: NDArray) -> PointModel:
-        """The same points with `offset` (N,3) metres added to the mean."""
-        return replace(self, mean=self.mean + offset)
+    def expecting(self, error: NDArray) -> PointModel:
+        """The same points with another expected error (N,3) of the detector."""
+        return replace(self, error=np.asarray(error, np.float64))
 
     def positions(self, values: NDArray) -> Array:
         """(N,3) metres for coefficient values (P,)."""
         return self.mean + np.tensordot(values, self.basis, 1)
+
+    def errors(self, values: NDArray) -> Array:
+        """(N,3) metres, the detector's error for coefficient values (P,)."""
+        return self.error + np.tensordot(values, self.error_basis, 1)
 
 
 def embed(field: NDArray, embedding: LandmarkEmbedding, triangles: NDArray[np.int32]) -> Array:
@@ -121,4 +139,5 @@ def identity_points(head: HeadModel, landmarks: str = "mediapipe") -> PointModel
     basis = embed(head.identity_basis, embedding, head.faces)
     prior = Coefficients.normal(np.ones(len(basis)))
     mean = embed(head.vertices.astype(np.float64), embedding, head.faces)
-    return PointModel(mean, basis, prior, {"identity": slice(0, len(basis))})
+    none = np.zeros_like(mean)
+    return PointModel(mean, basis, none, np.zeros_like(basis), prior, {"identity": slice(0, len(basis))})

@@ -90,12 +90,15 @@ def state_problem(
         detector = load_detector() if CALIBRATION.is_file() else DetectorModel.plain(len(observed))
     points = identity_points(head)
     prior = expression_prior(head.expression_names, observation.blendshapes)
-    points = points.with_group("expression", embed(head.expression_basis, embedding, head.faces), prior)
+    points = points.with_group("expression", prior, embed(head.expression_basis, embedding, head.faces))
     smooth = smooth_deformation(head)
     points = points.with_group(
-        "deformation", embed(smooth.basis, embedding, head.faces), Coefficients.normal(np.ones(len(smooth.basis)))
+        "deformation", Coefficients.normal(np.ones(len(smooth.basis))), embed(smooth.basis, embedding, head.faces)
     )
-    points = points.with_group("detector", detector.modes, Coefficients.normal(np.ones(len(detector.modes))))
+    points = replace(points, error_basis=detector.response(points.basis))
+    points = points.with_group(
+        "detector", Coefficients.normal(np.ones(len(detector.modes))), error_basis=detector.modes
+    )
 
     seen = embedding.valid
     scale, rotation, _ = similarity((points.mean + detector.bias)[seen], observed[seen])
@@ -131,6 +134,8 @@ def run_stages(problem: Problem, iterations: int, progress: Progress) -> Solutio
         points = biased_points(problem, state)
         solution = solve_part(points, evidence, state, groups, limit, check=progress.check)
         state = solution.state
+        if not groups:
+            evidence = replace(evidence, metres_per_pixel=state.translation[2] / state.focal)
         if "identity" in groups:
             evidence = replace(evidence, determined=determined_coefficients(points, groups, solution))
     assert solution is not None
@@ -157,7 +162,7 @@ def _indices(where: slice) -> range:
 def biased_points(problem: Problem, state: State) -> PointModel:
     """The points where the detector would put them at the state's head pose."""
     yaw, pitch, _ = yaw_pitch_roll(state.rotation)
-    return problem.points.shifted(problem.detector.offset(yaw, pitch))
+    return problem.points.expecting(problem.detector.offset(yaw, pitch))
 
 
 def describe(

@@ -12,7 +12,7 @@ from .points import PointModel
 
 Array = NDArray[np.float64]
 CAMERA_PARAMETERS = 8  # rotation 3, translation 3, log focal length, depth offset
-DEPTH_OFFSET_DEVIATION = 0.05  # metres; the detector's zero of depth is only roughly the head's centre
+DEPTH_OFFSET_DEVIATION = 0.3  # metres; where the detector puts depth zero is its own affair
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ def predict(model: PointModel, evidence: Evidence, state: State) -> tuple[Array,
     points = model.positions(state.values) @ state.rotation.T + state.translation
     scale = evidence.metres_per_pixel
     image = state.focal * points[:, :2] / points[:, 2:] + evidence.center
-    depth = points[:, 2] - state.translation[2] + state.depth_offset
-    return np.column_stack([image * scale, depth]), points
+    depth = (points[:, 2] - state.translation[2]) * (scale * state.focal / state.translation[2])
+    seen = np.column_stack([image * scale, depth + state.depth_offset])
+    return seen + model.errors(state.values) @ state.rotation.T, points
 
 
 def jacobian(model: PointModel, evidence: Evidence, state: State, points: Array) -> Array:
@@ -94,21 +95,37 @@ def jacobian(model: PointModel, evidence: Evidence, state: State, points: Array)
     count, scale = len(points), evidence.metres_per_pixel * state.focal
     motion = np.zeros((count, 3, CAMERA_PARAMETERS + len(model.basis)))
     arm = points - state.translation
-    motion[:, 0, 1], motion[:, 0, 2] = arm[:, 2], -arm[:, 1]
-    motion[:, 1, 0], motion[:, 1, 2] = -arm[:, 2], arm[:, 0]
-    motion[:, 2, 0], motion[:, 2, 1] = arm[:, 1], -arm[:, 0]
+    motion[:, :, :3] = _turning(arm)
     motion[:, :, 3:6] = np.eye(3)
-    motion[:, :, CAMERA_PARAMETERS:] = np.einsum("ab,pnb->nap", state.rotation, model.basis, optimize=True)
+    motion[:, :, CAMERA_PARAMETERS:] = _turned(model.basis, state.rotation)
 
     inverse = 1.0 / points[:, 2:]
     slope = points[:, :2] * inverse
     result = np.empty_like(motion)
     result[:, :2] = (motion[:, :2] - slope[:, :, None] * motion[:, 2:]) * (scale * inverse)[:, :, None]
-    result[:, 2] = motion[:, 2]
-    result[:, 2, 5] = 0.0  # depth is relative to the head's own
+    enlargement = scale / state.translation[2]
+    result[:, 2] = motion[:, 2] * enlargement
+    result[:, 2, 5] = -arm[:, 2] * enlargement / state.translation[2]  # depth is relative to the head's own
     result[:, :2, 6] = slope * scale
+    result[:, 2, 6] = arm[:, 2] * enlargement
     result[:, 2, 7] = 1.0
+    result[:, :, :3] += _turning(model.errors(state.values) @ state.rotation.T)
+    result[:, :, CAMERA_PARAMETERS:] += _turned(model.error_basis, state.rotation)
     return result
+
+
+def _turning(arm: Array) -> Array:
+    """(N,3,3) derivative of rotated points by a further rotation, for the points (N,3)."""
+    matrix = np.zeros((len(arm), 3, 3))
+    matrix[:, 0, 1], matrix[:, 0, 2] = arm[:, 2], -arm[:, 1]
+    matrix[:, 1, 0], matrix[:, 1, 2] = -arm[:, 2], arm[:, 0]
+    matrix[:, 2, 0], matrix[:, 2, 1] = arm[:, 1], -arm[:, 0]
+    return matrix
+
+
+def _turned(basis: Array, rotation: Array) -> Array:
+    """(N,3,P) of a basis (P,N,3) under a rotation."""
+    return np.moveaxis(basis @ rotation.T, 0, 2)
 
 
 def moved(state: State, step: NDArray) -> State:
