@@ -95,8 +95,8 @@ def cut_mesh(
             there = (here + 1) % 4
             start, end = polygon[here], polygon[there]
             if level[start] >= 0:
-                other = int(slides.get(start, start))
-                share = _crossing(final, start, other) if other != start else 0.0
+                slide = slides.get(start)
+                other, share = (start, 0.0) if slide is None else (slide, _crossing(final, start, slide))
                 corners.append(vertices.add(start, other, share))
                 # A slid corner's texture point slides too where its edge belongs to this polygon; elsewhere the
                 # shift is a fraction of one quad at the collar, and stays.

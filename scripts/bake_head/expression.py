@@ -26,7 +26,7 @@ ARKIT_NAMES = (
 
 
 GAINS = {
-    "eyeBlink": 0.8, "eyeLookUp": 1.4, "browInnerUp": 1.6, "browOuterUp": 1.3, "mouthLowerDown": 1.4,
+    "eyeBlink": 0.86, "eyeLookUp": 1.4, "browInnerUp": 1.6, "browOuterUp": 1.3, "mouthLowerDown": 1.4,
     "mouthUpperUp": 1.25,
 }  # fmt: skip
 """The figure's blink shuts the mean eye at 0.6 already; the others are weaker than what a camera reports as 1."""
