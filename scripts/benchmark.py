@@ -109,10 +109,10 @@ def appearance(setting: Setting) -> dict[str, Any]:
     """Likeness of the re-rendered face to the photo, inside the skin mask of the face."""
     scores = []
     for path in _readable(setting.photos):
-        result, pixels = solve(path, ReconstructOptions(), Progress())
+        result, pixels = solve(path, ReconstructOptions(texture_size=1024), Progress())
         if result.photo_view is None:
             continue
-        inside = _face_mask(result, pixels.shape[:2])
+        inside = _face_mask(result)
         view = result.photo_view[..., :3]
         scores.append(
             (metrics.peak_signal_to_noise(view, pixels, inside), metrics.structural_similarity(view, pixels, inside))
@@ -162,7 +162,7 @@ def _readable(photos: list[Path]) -> list[Path]:
     return kept
 
 
-def _face_mask(result: Any, shape: tuple[int, int]) -> np.ndarray:
+def _face_mask(result: Any) -> np.ndarray:
     """(H,W) bool: where the face region's triangles are what the photo's camera sees."""
     import torch
 
@@ -171,7 +171,7 @@ def _face_mask(result: Any, shape: tuple[int, int]) -> np.ndarray:
     raster = rasterize_mesh(torch.tensor(result.posed_vertices), torch.tensor(result.faces), result.camera)
     inside = result.face_region[result.faces].all(1)
     seen = raster.face.numpy()
-    return ((seen >= 0) & inside[np.maximum(seen, 0)])[: shape[0], : shape[1]]
+    return (seen >= 0) & inside[np.maximum(seen, 0)]
 
 
 def _mean(errors: list[metrics.ShapeError], column: int) -> float:
@@ -187,25 +187,21 @@ def setting(photos: Path | None, heads: int) -> Setting:
     imsave(astronaut, data.astronaut(), check_contrast=False)
     folder = photos or SHARED / "data" / "photos"
     real = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
-    table = SHARED / "data" / "portraits" / "same_person_pairs.csv"
+    listed = SHARED / "data" / "portraits" / "same_person_pairs.csv"
     pairs = []
-    if table.is_file():
-        by_name = {path.name: path for path in table.parent.rglob("*.jpg")}
-        for row in csv.reader(table.read_text(encoding="utf-8").splitlines()):
+    if listed.is_file():
+        by_name = {path.name: path for path in listed.parent.rglob("*.jpg")}
+        for row in csv.reader(listed.read_text(encoding="utf-8").splitlines()):
             named = [by_name[Path(cell).name] for cell in row if Path(cell).name in by_name]
             if len(named) == 2:
                 pairs.append((named[0], named[1]))
     return Setting([astronaut, *real], pairs, heads)
 
 
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """The figures as Markdown."""
-    lines = ["| section | figure | value |", "|---|---|---|"]
-    for section, values in results.items():
-        for name, value in values.items():
-            shown = f"{value:.4g}" if isinstance(value, float) else value
-            lines.append(f"| {section} | {name} | {shown} |")
-    return "\n".join(lines)
+def rows(section: str, values: dict[str, Any]) -> str:
+    """One section's figures as rows of a Markdown table."""
+    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in values.items()}
+    return "\n".join(f"| {section} | {name} | {value} |" for name, value in shown.items())
 
 
 def main() -> None:
@@ -220,10 +216,13 @@ def main() -> None:
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     chosen = setting(arguments.photos, arguments.heads)
-    results = {name: SECTIONS[name](chosen) for name in arguments.sections or SECTIONS}
+    results = {}
+    print("| section | figure | value |\n|---|---|---|", flush=True)
+    for name in arguments.sections or SECTIONS:
+        results[name] = SECTIONS[name](chosen)
+        print(rows(name, results[name]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
-    print(table(results))
 
 
 if __name__ == "__main__":
