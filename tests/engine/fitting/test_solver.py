@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,8 +39,8 @@ def points(head) -> PointModel:
     count = len(basis)
     half = Coefficients(np.zeros(count), np.eye(count) * 1e-4, np.zeros(count), np.ones(count))
     model = identity_points(head)
-    model = PointModel(model.mean, model.basis, Coefficients.normal(np.full(len(model.basis), 100.0)), model.groups)
-    return model.with_group("expression", basis, half)
+    model = replace(model, prior=Coefficients.normal(np.full(len(model.basis), 100.0)))
+    return model.with_group("expression", half, basis)
 
 
 def evidence_for(observed: np.ndarray, focal: float = 1500.0, **options) -> Evidence:
@@ -64,6 +66,7 @@ def test_embed_equals_the_model_embedding(head):
 def test_jacobian_matches_finite_differences(points):
     rng = np.random.default_rng(1)
     state = State(TURN @ FRONTAL, np.array([0.01, -0.02, 1.1]), 1400.0, 0.003, rng.uniform(0, 0.5, len(points.basis)))
+    points = replace(points, error=rng.normal(0, 0.01, (478, 3)), error_basis=rng.normal(0, 1e-3, points.basis.shape))
     evidence = evidence_for(np.zeros((478, 3)))
     _, in_camera = predict(points, evidence, state)
     analytic = jacobian(points, evidence, state, in_camera)
@@ -105,7 +108,7 @@ def test_exact_landmarks_give_the_exact_head(head, points):
 def test_the_focal_length_is_recovered_when_it_may_move(points):
     truth = np.zeros(len(points.basis))
     observed = observe(toy_camera(np.eye(3), distance=0.6, focal=900.0), points.positions(truth))
-    rigid_model = PointModel(points.mean, points.basis, Coefficients.normal(np.full(30, 1e-3)), points.groups)
+    rigid_model = replace(points, prior=Coefficients.normal(np.full(30, 1e-3)))
     evidence = evidence_for(observed, 1200.0, focal_deviation=0.5)
     solution = solve_part(rigid_model, evidence, start(rigid_model, focal=1200.0), (), 60, 1e-12)
     assert solution.state.focal == pytest.approx(900, rel=0.02)
