@@ -116,7 +116,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
     mirror = mirror_pairs(parts, source.mirror)
     basis, joint_basis = _identity(variation, parts, follow, joint_follow, mirror)
     masks = regions.part_regions(parts)
-    for name, mask in regions.skin_regions(source, parts[0], variation.mean).items():
+    for name, mask in regions.skin_regions(source, parts[0], variation.mean, mirror).items():
         masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
     metres = (vertices - origin) * metre
     bones = rig.skinning_weights(source, variation.mean)
@@ -176,6 +176,7 @@ def _identity(
 ) -> tuple[NDArray, NDArray]:
     """(K,V,3) and (K,J,3) displacements of the components, symmetric ones first."""
     joint_mirror = [rig.JOINT_NAMES.index(_other_side(name)) for name in rig.JOINT_NAMES]
+    importance = np.concatenate([np.full(len(part.vertices), 1.0 if part.name == "skin" else 0.1) for part in parts])
     bases = []
     for sign, figures, covariance, count in (
         (1, variation.displacements, variation.covariance, COMPONENTS),
@@ -185,7 +186,7 @@ def _identity(
         joints = np.stack([joint_follow @ figure for figure in figures])
         even = (displacements + sign * displacements[:, mirror] * [-1, 1, 1]) / 2
         even_joints = (joints + sign * joints[:, joint_mirror] * [-1, 1, 1]) / 2
-        weights = identity.condense(covariance, even, np.ones(even.shape[1]), count)
+        weights = identity.condense(covariance, even, importance, count)
         bases.append((np.tensordot(weights, even, 1), np.tensordot(weights, even_joints, 1)))
     return np.concatenate([b[0] for b in bases]), np.concatenate([b[1] for b in bases])
 

@@ -82,6 +82,7 @@ def cut_mesh(
             do not depend on that shape; `final` decides where along them the cut runs.
     """
     slides = _snap(polygons, height)
+    uv_slides = _uv_slides(polygons, uv_polygons, slides)
     level = height.copy()
     level[list(slides)] = 0.0
     vertices, uvs = _Blends(), _Blends()
@@ -95,13 +96,13 @@ def cut_mesh(
             there = (here + 1) % 4
             start, end = polygon[here], polygon[there]
             if level[start] >= 0:
-                slide = slides.get(start)
-                other, share = (start, 0.0) if slide is None else (slide, _crossing(final, start, slide))
+                other = slides.get(start, -1)
+                share = _crossing(final, start, other) if other >= 0 else 0.0
+                other = other if other >= 0 else start
                 corners.append(vertices.add(start, other, share))
-                # A slid corner's texture point slides too where its edge belongs to this polygon; elsewhere the
-                # shift is a fraction of one quad at the collar, and stays.
-                uv_other = uv_polygon[polygon.index(other)] if other in polygon else uv_polygon[here]
-                uv_corners.append(uvs.add(uv_polygon[here], uv_other, share))
+                uv_here: int = uv_polygon[here]
+                uv_other = uv_slides.get((start, uv_here), uv_here)
+                uv_corners.append(uvs.add(uv_here, uv_other, share))
             if level[start] * level[end] < 0:
                 share = _crossing(final, start, end)
                 corners.append(vertices.add(start, end, share))
@@ -137,6 +138,19 @@ def _snap(polygons: NDArray[np.int32], height: NDArray[np.float64]) -> dict[int,
             if share < shares.get(start, SNAP):
                 shares[start], slides[start] = share, end
     return slides
+
+
+def _uv_slides(
+    polygons: NDArray[np.int32], uv_polygons: NDArray[np.int32], slides: dict[int, int]
+) -> dict[tuple[int, int], int]:
+    """The UV end of each slide: (vertex, its UV vertex) -> the UV vertex of the edge's other end on the same island."""
+    result: dict[tuple[int, int], int] = {}
+    near = np.isin(polygons, list(slides)).any(axis=1)
+    for polygon, uv_polygon in zip(polygons[near].tolist(), uv_polygons[near].tolist(), strict=True):
+        for corner, uv_corner in zip(polygon, uv_polygon, strict=True):
+            if slides.get(corner, -1) in polygon:
+                result[corner, uv_corner] = uv_polygon[polygon.index(slides[corner])]
+    return result
 
 
 def _quads(count: int) -> list[list[int]]:

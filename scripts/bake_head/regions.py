@@ -38,15 +38,19 @@ def part_regions(parts: list[Part]) -> dict[str, NDArray[np.bool_]]:
     return regions
 
 
-def skin_regions(source: HeadSource, skin: Part, mean: NDArray[np.float64]) -> dict[str, NDArray[np.bool_]]:
+def skin_regions(
+    source: HeadSource, skin: Part, mean: NDArray[np.float64], mirror: NDArray[np.int32]
+) -> dict[str, NDArray[np.bool_]]:
     """(V,) masks of the skin block by name; `skin.uv` must be MakeHuman's.
 
     Args:
         source: the figure.
         skin: the bust's skin.
         mean: (N,3) the mean figure.
+        mirror: the head's mirror pairs, the skin's first.
     """
-    regions = _painted(source, skin)
+    own_mirror = mirror[: len(skin.vertices)]
+    regions = {name: mask | mask[own_mirror] for name, mask in _painted(source, skin).items()}
     moved = np.linalg.norm(skin.follow @ source.target(NOSE_TARGET), axis=1)
     regions["nose"] = moved > NOSE_SHARE * moved.max()
     eye = mean[source.vertex_groups["joint-l-eye"]].mean(axis=0)

@@ -60,6 +60,7 @@ class HeadSource:
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest != WHEEL_SHA256:
             raise ValueError(f"{wheel} is not {WHEEL_NAME}: its SHA-256 is {digest}, not {WHEEL_SHA256}.")
+        self.path = wheel
         self._zip = zipfile.ZipFile(wheel)
         self._names = set(self._zip.namelist())
 

