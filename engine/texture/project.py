@@ -18,10 +18,14 @@ VIEW_SIDE = 1024
 """Longer side of the depth picture that decides visibility, pixels."""
 DEPTH_SLACK = 0.004
 """How far behind the nearest surface a texel may lie and still count as seen, metres."""
-EDGE_JUMP = 0.008
+EDGE_JUMP = 0.01
 """A step in depth this large is an occluding edge, metres."""
-BORDER = 0.012
-"""Width of the untrusted rim of skin and hair, in widths of the head."""
+EDGE_REACH = 0.005
+"""What lies behind an occluding edge is not trusted this close to it, in sides of the depth picture."""
+BORDER = (0.0015, 0.005)
+"""Where trust begins and is complete inside the border to background, clothes and glasses, metres."""
+FINE_BORDER = (0.0, 0.001)
+"""The same for the border to eyes and mouth, which the landmarks place well."""
 GRAZING, SQUARE = 0.12, 0.5
 """Cosines of the view angle at which trust begins and is complete."""
 
@@ -76,7 +80,7 @@ def project_photo(
     inside = (places >= 1).all(1) & (places[:, 0] < camera.width - 1) & (places[:, 1] < camera.height - 1)
     visible = _clearance(head, posed, camera, depth, places) * inside
     trust = smoothstep(facing[front], GRAZING, SQUARE) * visible
-    trust *= sample(_well_inside(np.maximum(masks.skin, masks.hair), extent_of(places)), places)
+    trust *= sample(_well_inside(masks, float(camera.K[0, 0] / np.median(depth))), places)
     photo = _prefiltered(pixels, len(front), places)
 
     def spread(values: NDArray) -> NDArray[np.float32]:
@@ -117,11 +121,24 @@ def _prefiltered(pixels: NDArray[np.uint8], texels: int, places: NDArray[np.floa
     return pixels if stride < 1.5 else cv2.GaussianBlur(pixels, (0, 0), 0.4 * stride)
 
 
-def _well_inside(mask: NDArray[np.float32], extent: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mask drawn in from its border, where collars, glasses and background tint the pixels."""
-    reach = max(1.0, BORDER * float(extent.min()))
-    distance = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
-    return smoothstep(distance, 0.5 * reach, 2 * reach)
+def _well_inside(masks: Masks, scale: float) -> NDArray[np.float32]:
+    """(H,W) 0..1: what shows of skin and hair, drawn in from its borders, where other things tint the pixels.
+
+    The hairline is no border: what mixes there are the person's own hair and skin.
+
+    Args:
+        scale: pixels a metre.
+    """
+    features = np.maximum(masks.eyes, masks.inner_mouth)
+    trust = _drawn_in(masks.skin + masks.hair + features > 0.5, BORDER, scale)
+    return trust * _drawn_in(features < 0.5, FINE_BORDER, scale)
+
+
+def _drawn_in(inside: NDArray[np.bool_], border: tuple[float, float], scale: float) -> NDArray[np.float32]:
+    """0 within the first, 1 beyond the second distance (metres) from the area's border; at least a pixel wide."""
+    distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)
+    low = border[0] * scale
+    return smoothstep(distance, low, max(border[1] * scale, low + 1.0))
 
 
 def head_view(camera: Camera, vertices: NDArray, side: int = VIEW_SIDE, margin: float = 0.05) -> Camera:
@@ -141,18 +158,23 @@ def head_view(camera: Camera, vertices: NDArray, side: int = VIEW_SIDE, margin: 
 def _clearance(
     head: HeadModel, posed: NDArray, camera: Camera, depth: NDArray[np.float32], places: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(n,) 1 where a texel is the nearest surface and away from any occluding edge, falling to 0 at the edge."""
+    """(n,) 1 where a texel is the nearest skin and not close behind an occluding edge, falling to 0 there.
+
+    Teeth and eyeballs are left out: behind lips and lids they would make edges of them, whose place the masks know.
+    """
     import torch
 
     from ..render.rasterize import rasterize_mesh
 
     view = head_view(camera, posed)
-    raster = rasterize_mesh(torch.tensor(posed.astype(np.float32)), torch.tensor(head.faces), view)
+    outer = head.face_materials == head.material_names.index("skin")
+    outer &= ~head.regions["inner_mouth"][head.faces].all(1)
+    raster = rasterize_mesh(torch.tensor(posed.astype(np.float32)), torch.tensor(head.faces[outer]), view)
     drawn = raster.mask.numpy()
     nearest = np.where(drawn, raster.depth.numpy(), 1e3).astype(np.float32)
-    reach = max(2, round(VIEW_SIDE * 0.008))
+    reach = max(2, round(VIEW_SIDE * EDGE_REACH))
     in_front = cv2.erode(nearest, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    open_sky = (drawn & (nearest - in_front < EDGE_JUMP)).astype(np.uint8)
+    open_sky = (~drawn | (nearest - in_front < EDGE_JUMP)).astype(np.uint8)
     edge_free = np.minimum(cv2.distanceTransform(open_sky, cv2.DIST_L2, 3) / reach, 1).astype(np.float32)
     farthest = cv2.dilate(np.where(drawn, nearest, 0).astype(np.float32), np.ones((3, 3), np.uint8))
     scale = view.K[0, 0] / camera.K[0, 0]
