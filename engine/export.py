@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from .errors import OutputError
 from .render.look import face_materials, lash_opacity
 from .result import Reconstruction
 
-LARGEST_TEXTURE = 2048
+LARGEST_TEXTURE, PICTURE_QUALITY = 2048, 92
 SMALLEST_MOVE = 2e-6
 """Displacements below this (metres) are left out of morph targets."""
 LASH_COLOUR = (28, 20, 16)
 FLOAT, UNSIGNED_INT = 5126, 5125
+LINEAR, LINEAR_MIPMAP_LINEAR = 9729, 9987
 JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
 
 
@@ -44,7 +46,8 @@ def export_glb(reconstruction: Reconstruction, path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    data = add_morph_targets(_without_morphs(reconstruction), _morphs(reconstruction), reconstruction.expression_names)
+    data = add_picture(_geometry(reconstruction), "skin", _picture(reconstruction.albedo))
+    data = add_morph_targets(data, _morphs(reconstruction), reconstruction.expression_names)
     try:
         path.write_bytes(data)
     except OSError as error:
@@ -73,8 +76,8 @@ def _shown_vertices(head: Reconstruction) -> NDArray[np.float32]:
     return head.vertices + head.hair_offset if len(head.hair_offset) else head.vertices
 
 
-def _without_morphs(head: Reconstruction) -> bytes:
-    """The GLB as trimesh writes it."""
+def _geometry(head: Reconstruction) -> bytes:
+    """The GLB as trimesh writes it, still without picture and morph targets."""
     import trimesh
     from trimesh.exchange.gltf import export_glb as trimesh_glb
     from trimesh.visual import TextureVisuals
@@ -88,7 +91,7 @@ def _without_morphs(head: Reconstruction) -> bytes:
             vertices[piece.source], piece.faces, vertex_normals=normals[piece.source], process=False, validate=False
         )
         if name == "head":
-            mesh.visual = TextureVisuals(uv=head.uv[piece.uv_source], material=_skin_material(head))
+            mesh.visual = TextureVisuals(uv=head.uv[piece.uv_source], material=_skin_material())
         else:
             colours = np.full((len(piece.source), 4), 255, np.uint8)
             colours[:, 3] = np.round(opacity[piece.source] * 255)
@@ -98,16 +101,10 @@ def _without_morphs(head: Reconstruction) -> bytes:
     return trimesh_glb(scene, include_normals=True)
 
 
-def _skin_material(head: Reconstruction) -> Any:
-    from PIL import Image
+def _skin_material() -> Any:
     from trimesh.visual.material import PBRMaterial
 
-    picture = Image.fromarray(head.albedo)
-    if picture.width > LARGEST_TEXTURE:
-        picture = picture.resize((LARGEST_TEXTURE, LARGEST_TEXTURE), Image.Resampling.LANCZOS)
-    return PBRMaterial(
-        name="skin", baseColorTexture=picture, metallicFactor=0.0, roughnessFactor=0.55, doubleSided=True
-    )
+    return PBRMaterial(name="skin", metallicFactor=0.0, roughnessFactor=0.55, doubleSided=True)
 
 
 def _lash_material() -> Any:
@@ -127,6 +124,31 @@ def _morphs(head: Reconstruction) -> dict[str, NDArray[np.float32]]:
     """(E,N,3) displacements by piece."""
     basis = head.expression_basis.astype(np.float32)
     return {name: basis[:, piece.source] for name, piece in _pieces(head).items()}
+
+
+def _picture(albedo: NDArray[np.uint8]) -> bytes:
+    """The albedo as JPEG: good enough for a quick look, a seventh of a PNG's size and a hundredth of its time."""
+    from PIL import Image
+
+    picture = Image.fromarray(albedo)
+    if picture.width > LARGEST_TEXTURE:
+        picture = picture.resize((LARGEST_TEXTURE, LARGEST_TEXTURE), Image.Resampling.LANCZOS)
+    data = BytesIO()
+    picture.save(data, "JPEG", quality=PICTURE_QUALITY)
+    return data.getvalue()
+
+
+def add_picture(glb: bytes, material: str, jpeg: bytes) -> bytes:
+    """A GLB with a JPEG as the base colour of the material of that name. (trimesh would encode it once more.)"""
+    tree, binary = read_glb(glb)
+    buffer = bytearray(binary)
+    tree["images"] = [{"bufferView": _add_view(tree, buffer, jpeg), "mimeType": "image/jpeg"}]
+    tree["samplers"] = [{"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}]
+    tree["textures"] = [{"source": 0, "sampler": 0}]
+    painted = next(entry for entry in tree["materials"] if entry["name"] == material)
+    painted["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+    tree["buffers"] = [{"byteLength": len(buffer)}]
+    return _write_glb(tree, bytes(buffer))
 
 
 def add_morph_targets(glb: bytes, morphs: dict[str, NDArray[np.float32]], names: tuple[str, ...]) -> bytes:
@@ -168,20 +190,20 @@ def _add_sparse(tree: dict, buffer: bytearray, move: NDArray[np.float32]) -> int
             "sparse": {
                 "count": len(moved),
                 "indices": {
-                    "bufferView": _add_view(tree, buffer, moved.astype("<u4")),
+                    "bufferView": _add_view(tree, buffer, moved.astype("<u4").tobytes()),
                     "componentType": UNSIGNED_INT,
                 },
-                "values": {"bufferView": _add_view(tree, buffer, values.astype("<f4"))},
+                "values": {"bufferView": _add_view(tree, buffer, values.astype("<f4").tobytes())},
             },
         }
     )
     return len(tree["accessors"]) - 1
 
 
-def _add_view(tree: dict, buffer: bytearray, data: NDArray) -> int:
+def _add_view(tree: dict, buffer: bytearray, data: bytes) -> int:
     buffer.extend(b"\0" * (-len(buffer) % 4))
-    tree["bufferViews"].append({"buffer": 0, "byteOffset": len(buffer), "byteLength": data.nbytes})
-    buffer.extend(data.tobytes())
+    tree["bufferViews"].append({"buffer": 0, "byteOffset": len(buffer), "byteLength": len(data)})
+    buffer.extend(data)
     return len(tree["bufferViews"]) - 1
 
 

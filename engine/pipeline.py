@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,6 @@ def reconstruct(
     with staged_folder(out) as scratch:
         result, pixels = within_memory(lambda lighter: solve(photo, lighter, progress), options, retries.append)
         result.report["warnings"] += retries
-        progress.stage("Writing the result", 0.85)
         write(result, pixels, scratch, progress)
     return result
 
@@ -169,15 +169,24 @@ def assemble(
 
 
 def write(result: Reconstruction, photo_pixels: np.ndarray, folder: Path, progress: Progress) -> None:
-    """Write every file of the result folder."""
-    from .export import export_glb
-    from .media.write import write_jpeg, write_png
+    """Write every file of the result folder. The preview is drawn meanwhile: encoding keeps one core busy only."""
+    from .media.write import write_png
     from .preview import preview
+
+    with ThreadPoolExecutor(1) as pool:
+        files = pool.submit(_write_files, result, photo_pixels, folder)
+        progress.stage("Drawing the preview", 0.88)
+        write_png(folder / "preview.png", preview(result, photo_pixels))
+        progress.stage("Writing the result", 0.95)
+        files.result()
+    progress.finish()
+
+
+def _write_files(result: Reconstruction, photo_pixels: np.ndarray, folder: Path) -> None:
+    """Everything but the preview."""
+    from .export import export_glb
+    from .media.write import write_jpeg
 
     result.save(folder)
     write_jpeg(folder / "photo.jpg", photo_pixels)  # upright: Blender ignores EXIF rotation and cannot read HEIC
-    progress.check()
     export_glb(result, folder / "head.glb")
-    progress.stage("Drawing the preview", 0.92)
-    write_png(folder / "preview.png", preview(result, photo_pixels))
-    progress.finish()

@@ -215,7 +215,10 @@ class _Stage:
     """Draws the textured head on a neutral backdrop."""
 
     def __init__(self, reconstruction: Reconstruction) -> None:
+        from .render.shade import linear_texture
+
         self.head = reconstruction
+        self.texture = linear_texture(reconstruction.albedo)
         self.gloss = gloss(reconstruction)
         self.opacity = lash_opacity(reconstruction)
 
@@ -228,7 +231,7 @@ class _Stage:
             self.head.faces,
             self.head.uv,
             self.head.uv_faces,
-            self.head.albedo,
+            self.texture,
             camera,
             studio() if illumination is None else illumination,
             background=np.full((SIDE, SIDE, 3), BACKDROP, np.uint8),

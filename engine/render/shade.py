@@ -64,7 +64,7 @@ def render_head(
     faces: NDArray,
     uv: NDArray,
     uv_faces: NDArray,
-    albedo: NDArray[np.uint8],
+    albedo: NDArray[np.uint8] | MipTexture,
     camera: Camera,
     illumination: NDArray,
     background: NDArray[np.uint8] | None = None,
@@ -79,7 +79,7 @@ def render_head(
     Args:
         vertices: (V,3) metres, world.
         faces, uv_faces: (F,3). uv: (T,2), origin lower left.
-        albedo: (S,S,3) uint8 sRGB, row 0 is v = 1.
+        albedo: (S,S,3) uint8 sRGB, row 0 is v = 1; or its `linear_texture`, to draw several pictures with.
         camera: the view; its size is the picture's.
         illumination: (9,3), see `engine.render.lighting`.
         background: (H,W,3) uint8 to draw over, or None for transparency.
@@ -91,7 +91,7 @@ def render_head(
     Returns:
         (H,W,4) uint8 sRGB, alpha not premultiplied; alpha is 255 all over with a background.
     """
-    texture = MipTexture(torch.as_tensor(srgb_to_linear(albedo[..., :3]), device=device))
+    texture = albedo if isinstance(albedo, MipTexture) else linear_texture(albedo, device)
     surface = _surface(
         vertices,
         faces,
@@ -104,6 +104,11 @@ def render_head(
         occlusion=None if occlusion is None else torch.tensor(occlusion, dtype=torch.float32, device=device),
     )
     return _render(surface, camera, illumination, background, supersample)
+
+
+def linear_texture(albedo: NDArray[np.uint8], device: str = "cpu") -> MipTexture:
+    """An albedo (S,S,3) uint8 sRGB made ready for drawing."""
+    return MipTexture(torch.as_tensor(srgb_to_linear(albedo[..., :3]), device=device))
 
 
 @torch.no_grad()

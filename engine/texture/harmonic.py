@@ -37,35 +37,38 @@ def extend(
         (V,C) smooth values everywhere.
     """
     count = len(values)
-    weights = weights.astype(np.float64)[:, None]
-    values = np.where(weights > 0, values, 0.0).astype(np.float64)
-    mean = (weights * values).sum(0) / max(weights.sum(), 1e-12)
-    a, b = edges.T
-    degree = np.bincount(edges.ravel(), minlength=count).astype(np.float64)[:, None]
-    diagonal = weights + stiffness * degree + pull
+    weights = weights.astype(np.float64)
+    # Channels first: every sum then runs along memory.
+    known = np.ascontiguousarray(np.where(weights[:, None] > 0, values, 0.0).T, dtype=np.float64)
+    mean = (known @ weights / max(weights.sum(), 1e-12))[:, None]
+    a, b = (np.ascontiguousarray(ends) for ends in edges.T)
+    diagonal = weights + stiffness * np.bincount(edges.ravel(), minlength=count) + pull
 
     def apply(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        neighbours = np.stack(
-            [np.bincount(a, x[b, c], count) + np.bincount(b, x[a, c], count) for c in range(x.shape[1])], axis=1
-        )
-        return diagonal * x - stiffness * neighbours
+        neighbours = [np.bincount(a, channel[b], count) + np.bincount(b, channel[a], count) for channel in x]
+        return diagonal * x - stiffness * np.stack(neighbours)
 
-    target = weights * values + pull * mean
-    x = np.where(weights > 0, values, mean)
+    target = weights * known + pull * mean
+    x = np.where(weights > 0, known, mean)
     residual = target - apply(x)
     preconditioned = residual / diagonal
     direction = preconditioned.copy()
-    energy = (residual * preconditioned).sum(0)
-    goal = tolerance**2 * np.maximum((target**2 / diagonal).sum(0), 1e-12)
+    energy = _dots(residual, preconditioned)
+    goal = tolerance**2 * np.maximum(_dots(target, target / diagonal), 1e-12)
     for _ in range(iterations):
         if np.all(energy <= goal):
             break
         along = apply(direction)
-        step = energy / np.maximum((direction * along).sum(0), 1e-30)
+        step = energy / np.maximum(_dots(direction, along), 1e-30)
         x += step * direction
         residual -= step * along
         preconditioned = residual / diagonal
-        fresh = (residual * preconditioned).sum(0)
+        fresh = _dots(residual, preconditioned)
         direction = preconditioned + fresh / np.maximum(energy, 1e-30) * direction
         energy = fresh
-    return x
+    return x.T
+
+
+def _dots(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(C,1) sum over each channel of the product of two (C,V)."""
+    return np.einsum("cv,cv->c", first, second)[:, None]

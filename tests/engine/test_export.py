@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def test_geometry_texture_and_orientation_survive(tmp_path: Path) -> None:
     picture = np.asarray(mesh.visual.material.baseColorTexture)
     front = mesh.faces[mesh.face_normals[:, 2] > 0.9]
     u, v = mesh.visual.uv[front].mean((0, 1))
-    assert picture[int((1 - v) * 63), int(u * 63), 0] == 180
+    assert abs(int(picture[int((1 - v) * 63), int(u * 63), 0]) - 180) <= 2  # JPEG
 
 
 def test_morph_targets_hold_the_expressions(tmp_path: Path) -> None:
@@ -58,16 +57,14 @@ def test_morph_targets_hold_the_expressions(tmp_path: Path) -> None:
     assert tree["buffers"][0]["byteLength"] <= len(binary)
 
 
-def test_lashes_are_a_translucent_piece() -> None:
+def test_lashes_are_a_translucent_piece(tmp_path: Path) -> None:
     head = head_with_lashes()
-    path = io.BytesIO()
-    from engine.export import _without_morphs
-
-    path.write(_without_morphs(head))
-    tree, _ = read_glb(path.getvalue())
+    export_glb(head, tmp_path / "head.glb")
+    tree, _ = read_glb((tmp_path / "head.glb").read_bytes())
     lashes = next(mesh for mesh in tree["meshes"] if mesh["name"] == "lashes")
     material = tree["materials"][lashes["primitives"][0]["material"]]
     assert material["alphaMode"] == "BLEND"
+    assert "baseColorTexture" not in material["pbrMetallicRoughness"]
     assert "COLOR_0" in lashes["primitives"][0]["attributes"]
 
 
