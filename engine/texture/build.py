@@ -13,10 +13,12 @@ from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
 from ..render.lighting import srgb_to_linear
-from .complete import MANY_HAIRS, Layer, blend, hair_cover, match, mirrored, soften, spread, strands
+from .complete import Layer, blend, match, mirrored, soften
 from .delight import delight
 from .eyes import iris_color
-from .project import Projection, project_photo, smoothstep, to_srgb
+from .hair import grow_hair
+from .judge import believable
+from .project import project_photo, to_srgb, view_cosine
 from .result import TextureResult
 from .surface import UvSurface, uv_surface, vertex_normals
 
@@ -45,33 +47,49 @@ def make_texture(
     posed = fit.posed + hair
     seen = project_photo(head, posed, fit.camera, photo.pixels, masks, surface)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
-    base_color = srgb_to_linear(base.albedo)[surface.mask]
+    base_color = srgb_to_linear(surface.flat(base.albedo))
     face_texels = on_skin & (surface.smooth(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
-    trusted_skin = seen.seen * seen.skin * (1 - seen.hair) * on_skin
+    trusted_skin = seen.seen * seen.bare * on_skin
     mean_base = base_color[face_texels].mean(0)
     normals = vertex_normals(posed, head.faces)
-    lit = delight(seen.color, base_color / mean_base, trusted_skin * face_texels, normals, surface, head)
+    facing = view_cosine(posed, normals, fit.camera)
+    lit = delight(seen.color, base_color / mean_base, trusted_skin * face_texels, normals, facing, surface, head)
     progress.check()
-    direct = Layer(lit.color, soften(seen.seen * np.maximum(seen.skin, seen.hair) * on_skin, surface, 0.006))
-    skin = Layer(lit.color, trusted_skin)
+    skin_color = _mean_color(lit.color / np.maximum(base_color / mean_base, 0.05), trusted_skin * face_texels)
+    expected = base_color / mean_base * skin_color
+    beard = surface.flat(base.regions["beard"])
+    like_skin = believable(head, surface, seen, lit.color, expected, seen.skin * on_skin, beard)
+    trusted_skin = trusted_skin * like_skin
+    skin = Layer(lit.color, soften(trusted_skin, surface, 0.006))
     under = match(base_color, lit.color, trusted_skin, surface, head)
-    under, hair_color = _with_hair(head, surface, base, seen, lit.color, under, on_skin, options.seed)
     progress.check()
     twin = mirrored(Layer(lit.color, soften(trusted_skin, surface, 0.01)), surface)
     twin = Layer(match(twin.color, lit.color, np.minimum(twin.weight, trusted_skin), surface, head), twin.weight)
-    color = np.where(on_skin[:, None], blend(direct, twin, under), base_color)
+    bare = blend(skin, twin, under)
+    progress.check()
+    hair = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
+    shown = seen.seen * np.minimum(seen.skin * like_skin + seen.hair * hair.allowed, 1) * on_skin
+    direct = Layer(lit.color, soften(shown, surface, 0.006))
+    color = bare
+    color[hair.texels] += hair.cover[:, None] * (hair.color - color[hair.texels])
+    color += direct.weight[:, None] * (direct.color - color)
+    color[~on_skin] = base_color[~on_skin]
     color = _with_iris(color, base, surface, iris_color(photo.pixels, face, masks))
-    albedo = surface.padded(surface.picture(to_srgb(color)).astype(np.uint8))
+    albedo = surface.padded(surface.picture(to_srgb(color)))
     confidence = surface.picture(np.round(255 * direct.weight)).astype(np.uint8)
-    skin_color = np.average(lit.color, axis=0, weights=np.maximum(skin.weight * face_texels, 1e-9))
     return TextureResult(
         albedo,
         confidence,
         lit.illumination,
-        skin_color.astype(np.float32),
-        hair_color,
+        skin_color,
+        skin_color if hair.mean is None else hair.mean,
         warnings=_warnings(direct, face_texels),
     )
+
+
+def _mean_color(color: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(3,) weighted mean of the texels (N,3)."""
+    return (weights @ color / max(float(weights.sum()), 1e-9)).astype(np.float32)
 
 
 def _material(head: HeadModel, surface: UvSurface, name: str) -> NDArray[np.bool_]:
@@ -85,45 +103,18 @@ def _inner_mouth(head: HeadModel, surface: UvSurface) -> NDArray[np.bool_]:
     return surface.smooth(region[:, None], head.faces)[:, 0] > 0.5
 
 
-def _with_hair(
-    head: HeadModel,
-    surface: UvSurface,
-    base: BaseSkin,
-    seen: Projection,
-    color: NDArray[np.float32],
-    under: NDArray[np.float32],
-    on_skin: NDArray[np.bool_],
-    seed: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Base skin with the person's hair colour combed over the scalp, unless the seen scalp is bare.
-
-    Returns:
-        (N,3) the base, and (3,) the mean linear hair colour (the skin's for a bald person).
-    """
-    scalp = base.regions["scalp"][surface.mask].astype(np.float32)
-    hair = seen.seen * seen.hair * on_skin
-    share = float((hair * scalp).sum() / max(float((seen.seen * scalp).sum()), 1e-6))
-    hairiness = float(smoothstep(np.array(share), 0.5 * MANY_HAIRS, 1.5 * MANY_HAIRS))
-    if hairiness == 0.0 or hair.sum() < 1.0:
-        return under, np.average(under, axis=0, weights=scalp + 1e-9).astype(np.float32)
-    cover = hair_cover(head, surface, seen, on_skin, hairiness)[:, None]
-    haired = np.nonzero((cover[:, 0] > 0) & on_skin)[0]
-    combed = spread(color, hair, surface, head)[haired] * strands(head, surface, haired, seed)[:, None]
-    mixed = under.copy()
-    mixed[haired] += cover[haired] * (combed - under[haired])
-    return mixed, np.average(color, axis=0, weights=hair).astype(np.float32)
-
-
 def _with_iris(
     color: NDArray[np.float32], base: BaseSkin, surface: UvSurface, iris: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
     """The base irises recoloured to the photo's."""
     if iris is None:
         return color
-    where = base.regions["iris"][surface.mask].astype(np.float32)
-    mean = np.average(color, axis=0, weights=where + 1e-12)
+    where = surface.flat(base.regions["iris"])
+    part = np.nonzero(where)[0]
+    mean = np.average(color[part], axis=0, weights=where[part] + 1e-12)
     gain = np.clip(iris / np.maximum(mean, 1e-3), 0.25, 4.0)
-    return color * (1 + where[:, None] * (gain - 1))
+    color[part] *= 1 + where[part, None] * (gain - 1)
+    return color
 
 
 def _warnings(direct: Layer, face_texels: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -9,13 +9,22 @@ from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
 from ..render.lighting import irradiance, solve_illumination
-from .complete import to_vertices
+from .complete import sparse, to_vertices
+from .project import smoothstep
 from .surface import UvSurface, surface_edges
 
 DARKEST, BRIGHTEST = 0.35, 1.8
 """Limits of the shading that is divided out: beyond them noise would be amplified or highlights blackened."""
 NORMAL_SMOOTHING = 10
 """Rounds of averaging normals with their neighbours before shading is judged."""
+RIM = (0.3, 0.65)
+"""Cosines of the view angle between which brightness that the light does not explain is evened out."""
+RIM_EVENNESS = 0.8
+"""Share of it that goes at the rim."""
+SHINE = 0.5
+"""Share of the estimated highlight that is taken off."""
+SHINY = (1.1, 1.5)
+"""Brightness over the mean skin's between which a pale spot becomes a highlight."""
 LEAST_TRUST = 0.2
 """Vertices trusted less say nothing about the light."""
 
@@ -38,6 +47,7 @@ def delight(
     relative: NDArray[np.float32],
     weights: NDArray[np.float32],
     normals: NDArray[np.float32],
+    facing: NDArray[np.float32],
     surface: UvSurface,
     head: HeadModel,
 ) -> Delit:
@@ -48,17 +58,70 @@ def delight(
         relative: (N,3) expected albedo variation (base skin over its mean), so that lips are not read as shadow.
         weights: (N,) trusted skin of the face.
         normals: (V,3) head frame. Shading varies slowly: it is solved and evaluated at the vertices.
+        facing: (V,) cosine of the view angle.
     """
     normals = smoothed(normals, surface_edges(head))
-    means, trust = to_vertices(np.concatenate([color, relative], 1), weights, surface, head)
+    part = sparse(surface)
+    means, trust = to_vertices(np.concatenate([color[part], relative[part]], 1), weights[part], surface, head)
     lit = np.nonzero(trust > LEAST_TRUST)[0]
     observed, expected = means[lit, :3], np.maximum(means[lit, 3:], 0.05)
     mean = np.average(observed / expected, axis=0, weights=trust[lit])
     light = solve_illumination(normals[lit], expected * mean, observed, trust[lit])
     level = np.average(irradiance(normals[lit], light), axis=0, weights=trust[lit])
     light = (light / np.maximum(level, 1e-4)).astype(np.float32)
-    shading = surface.smooth(np.clip(irradiance(normals, light), DARKEST, BRIGHTEST), head.faces)
-    return Delit(color / shading, light)
+    shading = np.clip(irradiance(normals, light), DARKEST, BRIGHTEST)
+    shading = surface.smooth(
+        shading * _left_over(shading, expected * mean, observed, trust, lit, facing, head), head.faces
+    )
+    return Delit(without_shine(color / shading, relative, weights, surface), light)
+
+
+def _left_over(
+    shading: NDArray,
+    expected: NDArray,
+    observed: NDArray,
+    trust: NDArray,
+    lit: NDArray,
+    facing: NDArray,
+    head: HeadModel,
+) -> NDArray[np.float64]:
+    """(V,3) brightness and tint that nine harmonics did not explain at the rim of what is seen, where they fit worst.
+
+    Left in, they would be carried on over the cheek, ear and neck that are completed from there.
+    """
+    ratio = np.zeros((len(shading), 4))
+    level = np.log(observed + 0.01) - np.log(expected * shading[lit] + 0.01)
+    ratio[lit, :3] = trust[lit, None] * np.clip(level, -1, 1)
+    ratio[lit, 3] = trust[lit]
+    ratio = averaged(ratio, surface_edges(head), 4)
+    rim = 1 - smoothstep(facing, *RIM)
+    return np.exp(RIM_EVENNESS * rim[:, None] * ratio[:, :3] / np.maximum(ratio[:, 3:], 0.05))
+
+
+def without_shine(
+    color: NDArray[np.float32], relative: NDArray[np.float32], weights: NDArray[np.float32], surface: UvSurface
+) -> NDArray[np.float32]:
+    """Skin with its highlights attenuated: what is both brighter and less saturated than the face's own colour.
+
+    Dichromatic model (Shafer, "Using color to separate reflection components", 1985): color = k * skin + s * white,
+    solved for s with red and blue, which differ most in skin. Only the part of s above the face's usual is shine.
+
+    Args:
+        color: (N,3) linear RGB, shading divided out.
+        relative: (N,3) expected variation of albedo, about 1.
+        weights: (N,) trusted skin of the face.
+    """
+    part = np.nonzero(weights > 0.5)[0][:: max(1, int((weights > 0.5).sum()) // 20_000)]
+    if len(part) < 100:
+        return color
+    sample = color[part] / np.maximum(relative[part], 0.05)
+    skin = np.median(sample, axis=0)
+    span = max(float(skin[0] - skin[2]), 0.05 * float(skin[0]))
+    usual = float(np.percentile((sample[:, 2] * skin[0] - sample[:, 0] * skin[2]) / span, 60))
+    white = (color[:, 2] * skin[0] - color[:, 0] * skin[2]) / span - max(usual, 0.0)
+    brightness = color.mean(1) / (float(skin.mean()) * np.maximum(relative.mean(1), 0.3))
+    shine = SHINE * np.clip(white, 0, None) * smoothstep(brightness, *SHINY)
+    return color - np.minimum(shine, 0.6 * color.min(1))[:, None]
 
 
 def smoothed(normals: NDArray[np.float32], edges: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -66,11 +129,18 @@ def smoothed(normals: NDArray[np.float32], edges: NDArray[np.int32]) -> NDArray[
 
     Folds that the fit puts a little beside the photo's would otherwise print as bright and dark lines.
     """
-    a, b = edges.T
-    degree = np.maximum(np.bincount(edges.ravel(), minlength=len(normals)), 1)[:, None]
-    for _ in range(NORMAL_SMOOTHING):
-        around = [
-            np.bincount(a, normals[b, c], len(normals)) + np.bincount(b, normals[a, c], len(normals)) for c in range(3)
-        ]
-        normals = 0.5 * normals + 0.5 * np.stack(around, 1) / degree
+    normals = averaged(normals, edges, NORMAL_SMOOTHING)
     return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+
+
+def averaged(values: NDArray, edges: NDArray[np.int32], rounds: int) -> NDArray:
+    """(V,C) values averaged with their neighbours, again and again."""
+    a, b = edges.T
+    count = len(values)
+    degree = np.maximum(np.bincount(edges.ravel(), minlength=count), 1)[:, None]
+    for _ in range(rounds):
+        around = [
+            np.bincount(a, values[b, c], count) + np.bincount(b, values[a, c], count) for c in range(values.shape[1])
+        ]
+        values = 0.5 * values + 0.5 * np.stack(around, 1) / degree
+    return values

@@ -26,6 +26,8 @@ BORDER = (0.0015, 0.005)
 """Where trust begins and is complete inside the border to background, clothes and glasses, metres."""
 FINE_BORDER = (0.0, 0.001)
 """The same for the border to eyes and mouth, which the landmarks place well."""
+HAIR_BORDER = (0.0, 0.006)
+"""The same for skin beside hair, whose strands and shadow would be spread over what is completed from it."""
 GRAZING, SQUARE = 0.12, 0.5
 """Cosines of the view angle at which trust begins and is complete."""
 
@@ -38,14 +40,18 @@ class Projection:
         color: (N,3) float32 linear RGB, 0 where the surface faces away.
         seen: (N,) float32 trust from visibility and view angle alone, 0..1.
         visible: (N,) float32, 1 where the camera sees the texel at whatever angle: enough to tell hair from skin.
+        facing: (N,) float32 cosine of the view angle, negative on the far side.
         skin, hair: (N,) float32 masks at the texels; 0..1.
+        bare: (N,) float32, skin away from hair, whose strands and shadows would tint what is completed from it.
     """
 
     color: NDArray[np.float32]
     seen: NDArray[np.float32]
     visible: NDArray[np.float32]
+    facing: NDArray[np.float32]
     skin: NDArray[np.float32]
     hair: NDArray[np.float32]
+    bare: NDArray[np.float32]
 
 
 def to_srgb(linear: NDArray) -> NDArray[np.uint8]:
@@ -68,10 +74,7 @@ def project_photo(
         posed: (V,3) metres, the head as it is in the photo.
         pixels: (H,W,3) sRGB photo, the camera's size.
     """
-    normals = vertex_normals(posed, head.faces)
-    view = camera.position - posed
-    facing = np.einsum("vc,vc->v", normals, view) / np.linalg.norm(view, axis=1)
-    facing = surface.smooth(facing[:, None], head.faces)[:, 0]
+    facing = surface.smooth(view_cosine(posed, vertex_normals(posed, head.faces), camera)[:, None], head.faces)[:, 0]
     front = np.nonzero(facing > GRAZING)[0]
     # Homogeneous pixels are linear on a triangle, so they are computed once per vertex.
     homogeneous = surface.gather(camera.to_camera(posed) @ camera.K.T, head.faces, front)
@@ -80,7 +83,9 @@ def project_photo(
     inside = (places >= 1).all(1) & (places[:, 0] < camera.width - 1) & (places[:, 1] < camera.height - 1)
     visible = _clearance(head, posed, camera, depth, places) * inside
     trust = smoothstep(facing[front], GRAZING, SQUARE) * visible
-    trust *= sample(_well_inside(masks, float(camera.K[0, 0] / np.median(depth))), places)
+    scale = float(camera.K[0, 0] / np.median(depth))
+    trust *= sample(_well_inside(masks, scale), places)
+    hairless = masks.skin * _drawn_in(masks.hair < 0.3, HAIR_BORDER, scale)
     photo = _prefiltered(pixels, len(front), places)
 
     def spread(values: NDArray) -> NDArray[np.float32]:
@@ -92,9 +97,17 @@ def project_photo(
         color=spread(srgb_to_linear(sample(photo, places))),
         seen=spread(trust),
         visible=spread(visible),
+        facing=facing,
         skin=spread(sample(masks.skin, places)),
         hair=spread(sample(masks.hair, places)),
+        bare=spread(sample(hairless, places)),
     )
+
+
+def view_cosine(posed: NDArray, normals: NDArray, camera: Camera) -> NDArray[np.float32]:
+    """(V,) cosine between normals and the direction to the camera, negative on the far side."""
+    view = camera.position - posed
+    return (np.einsum("vc,vc->v", normals, view) / np.linalg.norm(view, axis=1)).astype(np.float32)
 
 
 def sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32]:
