@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from .errors import DeviceError
 from .options import DeviceName
 
@@ -27,6 +30,23 @@ def choose_device(name: DeviceName = "auto") -> str:
             "Choose “auto” or “cpu”, or point the add-on at a Python with a PyTorch build for that device.",
         )
     return name
+
+
+@contextmanager
+def single_threaded_torch() -> Iterator[None]:
+    """Keep torch's CPU work on the calling thread while the block runs.
+
+    The engine's tensors are small: several threads gain next to nothing on an idle machine, and on a busy one (Blender
+    is rendering) they wait for each other at every operation, which makes drawing several times slower.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .devices import choose_device, versions
+from .devices import choose_device, single_threaded_torch, versions
 from .memory import within_memory
 from .options import ReconstructOptions
 from .progress import Progress
@@ -40,8 +40,9 @@ def reconstruct(
     """
     options = options or ReconstructOptions()
     progress = progress or Progress()
+    progress.stage("Starting the engine", 0.0)
     retries: list[str] = []
-    with staged_folder(out) as scratch:
+    with staged_folder(out) as scratch, single_threaded_torch():
         result, pixels = within_memory(lambda lighter: solve(photo, lighter, progress), options, retries.append)
         result.report["warnings"] += retries
         write(result, pixels, scratch, progress)

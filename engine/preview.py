@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ DISTANCE = 1.3
 """Of the turntable camera, metres: a portrait lens's."""
 SHOWN_HEIGHT = 0.34
 """What a turntable panel shows from top to bottom, metres."""
+TITLES = ("Photo", "Fit", "The photo's view and light", "Three-quarter", "Profile", "Smile")
+DRAWN_AT_ONCE = 2
+"""Panels; each takes about 80 MB and keeps one core busy."""
 EXPRESSION = {
     "mouthSmileLeft": 0.75, "mouthSmileRight": 0.75, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5,
     "eyeSquintLeft": 0.25, "eyeSquintRight": 0.25, "browInnerUp": 0.25, "jawOpen": 0.18, "mouthUpperUpLeft": 0.2,
@@ -68,17 +72,16 @@ def preview(reconstruction: Reconstruction, photo_pixels: NDArray[np.uint8]) -> 
     turn = 35.0 * facing_side(reconstruction)
     stage = _Stage(reconstruction)
     neutral, posed = _neutral(reconstruction), _posed(reconstruction)
-    panels = [
-        ("Photo", photo),
-        ("Fit", overlay(reconstruction, photo, crop)),
-        (
-            "The photo's view and light",
-            stage.picture(posed, crop.camera(reconstruction.camera), reconstruction.illumination),
-        ),
-        ("Three-quarter", stage.picture(neutral, turntable(reconstruction, turn))),
-        ("Profile", stage.picture(neutral, turntable(reconstruction, float(np.copysign(90, turn))))),
-        ("Smile", stage.picture(_smiling(reconstruction), turntable(reconstruction, float(np.copysign(12, -turn))))),
+    views = [
+        (posed, crop.camera(reconstruction.camera), reconstruction.illumination),
+        (neutral, turntable(reconstruction, turn), studio()),
+        (neutral, turntable(reconstruction, float(np.copysign(90, turn))), studio()),
+        (_smiling(reconstruction), turntable(reconstruction, float(np.copysign(12, -turn))), studio()),
     ]
+    with ThreadPoolExecutor(DRAWN_AT_ONCE) as pool:
+        drawn = list(pool.map(lambda view: stage.picture(*view), views))
+    pictures = [photo, overlay(reconstruction, photo, crop), *drawn]
+    panels = list(zip(TITLES, pictures, strict=True))
     return contact_sheet(panels, columns=3)
 
 
@@ -222,8 +225,8 @@ class _Stage:
         self.gloss = gloss(reconstruction)
         self.opacity = lash_opacity(reconstruction)
 
-    def picture(self, vertices: NDArray, camera: Camera, illumination: NDArray | None = None) -> NDArray[np.uint8]:
-        """(SIDE,SIDE,3) these vertices (V,3), in studio light unless told otherwise."""
+    def picture(self, vertices: NDArray, camera: Camera, illumination: NDArray) -> NDArray[np.uint8]:
+        """(SIDE,SIDE,3) these vertices (V,3) under a light (9,3)."""
         from .render.shade import render_head
 
         drawn = render_head(
@@ -233,7 +236,7 @@ class _Stage:
             self.head.uv_faces,
             self.texture,
             camera,
-            studio() if illumination is None else illumination,
+            illumination,
             background=np.full((SIDE, SIDE, 3), BACKDROP, np.uint8),
             gloss=self.gloss,
             opacity=self.opacity,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, pad
+from torch.nn.functional import grid_sample, pad
 
 MAX_LEVEL = 5
 
@@ -27,14 +27,11 @@ class MipTexture:
 
     def __init__(self, texture: Tensor) -> None:
         self.levels = [texture]
+        while len(self.levels) <= MAX_LEVEL and min(self.levels[-1].shape[:2]) > 1:
+            self.levels.append(_halved(self.levels[-1]))
 
     def level(self, index: int) -> Tensor:
-        """(H/2^index, W/2^index, C); made when first asked for."""
-        while len(self.levels) <= index and min(self.levels[-1].shape[:2]) > 1:
-            planes = self.levels[-1].permute(2, 0, 1)[None]
-            if planes.shape[2] % 2 or planes.shape[3] % 2:
-                planes = pad(planes, (0, planes.shape[3] % 2, 0, planes.shape[2] % 2), mode="replicate")
-            self.levels.append(avg_pool2d(planes, 2)[0].permute(1, 2, 0))
+        """(H/2^index, W/2^index, C), or the smallest there is."""
         return self.levels[min(index, len(self.levels) - 1)]
 
     def sample(self, uv: Tensor, detail: Tensor) -> Tensor:
@@ -49,6 +46,16 @@ class MipTexture:
             if len(used):
                 values = values.index_add(0, used, sample_bilinear(self.level(index), uv[used]) * weight[used, None])
         return values
+
+
+def _halved(texture: Tensor) -> Tensor:
+    """(H,W,C) to (H/2,W/2,C), rounded up; much faster than pooling, which wants planes."""
+    height, width = texture.shape[:2]
+    if height % 2 or width % 2:
+        planes = pad(texture.permute(2, 0, 1)[None], (0, width % 2, 0, height % 2), mode="replicate")
+        texture = planes[0].permute(1, 2, 0)
+    rows = texture[::2] + texture[1::2]
+    return (rows[:, ::2] + rows[:, 1::2]) / 4
 
 
 def face_detail(triangles: Tensor, uv: Tensor, uv_faces: Tensor, texture_size: tuple[int, int]) -> Tensor:
