@@ -24,7 +24,7 @@ DISTANCE = 1.3
 """Of the turntable camera, metres: a portrait lens's."""
 SHOWN_HEIGHT = 0.34
 """What a turntable panel shows from top to bottom, metres."""
-TITLES = ("Photo", "Fit", "The photo's view and light", "Three-quarter", "Profile", "Smile")
+TITLES: tuple[str, ...] = ("Photo", "Fit", "The photo's view and light", "Three-quarter", "Profile", "Smile")
 DRAWN_AT_ONCE = 2
 """Panels; each takes about 80 MB and keeps one core busy."""
 EXPRESSION = {
