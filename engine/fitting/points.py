@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..heads.model import HeadModel, LandmarkEmbedding
+from .size import growth
 
 Array = NDArray[np.float64]
 
@@ -134,10 +135,10 @@ def embed(field: NDArray, embedding: LandmarkEmbedding, triangles: NDArray[np.in
 
 
 def identity_points(head: HeadModel, landmarks: str = "mediapipe") -> PointModel:
-    """The model's landmarks with the group "identity", in standard deviations."""
+    """The model's landmarks with the group "identity", in standard deviations, which leaves the face's size alone."""
     embedding = head.landmarks[landmarks]
-    basis = embed(head.identity_basis, embedding, head.faces)
-    prior = Coefficients.normal(np.ones(len(basis)))
     mean = embed(head.vertices.astype(np.float64), embedding, head.faces)
+    basis = embed(head.identity_basis, embedding, head.faces) - growth(head).basis(mean)
+    prior = Coefficients.normal(np.ones(len(basis)))
     none = np.zeros_like(mean)
     return PointModel(mean, basis, none, np.zeros_like(basis), prior, {"identity": slice(0, len(basis))})

@@ -14,16 +14,16 @@ from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
 from .deform import Deformation, smooth_deformation
-from .detector import CALIBRATION, DetectorModel, load_detector
+from .detector import DetectorModel, load_detector
 from .points import Coefficients, PointModel, embed, identity_points
 from .pose import guess_focal, similarity, yaw_pitch_roll
 from .priors import expression_prior
 from .result import HeadFit
-from .solver import CAMERA_PARAMETERS, Evidence, Solution, State, solve_part
+from .size import growth
+from .solver import Evidence, Solution, State, solve_part
 
 Array = NDArray[np.float64]
 FOCAL_DEVIATION = 0.0  # logarithm; landmarks hold too little perspective to solve for it
-SHAPE_GROUPS = ("identity", "deformation")
 ITERATIONS = {"draft": 6, "standard": 12, "best": 25}
 
 
@@ -51,6 +51,7 @@ def fit_head(
     masks: Masks | None,
     options: ReconstructOptions,
     progress: Progress,
+    detector: DetectorModel | None = None,
 ) -> HeadFit:
     """Solve camera, pose, identity, expression and refinement of a head from one photo.
 
@@ -61,9 +62,10 @@ def fit_head(
         masks: who is where in the photo, or None.
         options: `focal_length_px` and `quality` are used.
         progress: polled for cancellation at every step.
+        detector: how the observation's detector errs; None takes the bundled calibration for photos.
     """
     focal = options.focal_length_px or photo.focal_length_px
-    problem = state_problem(head, observation, photo.width, photo.height, focal)
+    problem = state_problem(head, observation, photo.width, photo.height, focal, detector)
     iterations = ITERATIONS[options.quality]
     solution = run_stages(problem, iterations, progress)
     return describe(head, observation, photo, problem, solution)
@@ -82,12 +84,12 @@ def state_problem(
     Args:
         width, height: of the photo, pixels.
         focal: known focal length, pixels, or None.
-        detector: a calibration; None takes the bundled one.
+        detector: a calibration; None takes the bundled one for photos.
     """
     embedding = head.landmarks["mediapipe"]
     observed = observation.landmarks.astype(np.float64)
     if detector is None:
-        detector = load_detector() if CALIBRATION.is_file() else DetectorModel.plain(len(observed))
+        detector = load_detector()
     points = identity_points(head)
     prior = expression_prior(head.expression_names, observation.blendshapes)
     points = points.with_group("expression", prior, embed(head.expression_basis, embedding, head.faces))
@@ -136,27 +138,8 @@ def run_stages(problem: Problem, iterations: int, progress: Progress) -> Solutio
         state = solution.state
         if not groups:
             evidence = replace(evidence, metres_per_pixel=state.translation[2] / state.focal)
-        if "identity" in groups:
-            evidence = replace(evidence, determined=determined_coefficients(points, groups, solution))
     assert solution is not None
     return solution
-
-
-def determined_coefficients(points: PointModel, groups: tuple[str, ...], solution: Solution) -> float:
-    """How many of the shape's coefficients the points pin down, those the prior decides counted as none."""
-    part, _ = points.part(groups, solution.state.values)
-    free = solution.normal.copy()
-    free[CAMERA_PARAMETERS:, CAMERA_PARAMETERS:] -= part.prior.precision
-    moving = np.diag(solution.normal) > 0
-    share = np.linalg.solve(solution.normal[np.ix_(moving, moving)], free[np.ix_(moving, moving)])
-    diagonal = np.zeros(len(free))
-    diagonal[moving] = np.diag(share)
-    shape = [CAMERA_PARAMETERS + i for name in SHAPE_GROUPS if name in part.groups for i in _indices(part.groups[name])]
-    return float(diagonal[shape].sum())
-
-
-def _indices(where: slice) -> range:
-    return range(where.start, where.stop)
 
 
 def biased_points(problem: Problem, state: State) -> PointModel:
@@ -174,10 +157,11 @@ def describe(
     expression = np.clip(state.values[groups["expression"]], 0.0, 1.0)
     smooth: Deformation = smooth_deformation(head)
     amounts = state.values[groups["deformation"]]
-    refinement = np.tensordot(amounts, smooth.basis, 1)
+    size = growth(head)
+    refinement = np.tensordot(amounts, smooth.basis, 1) - size.of(identity, head.vertices)
     neutral = head.shape(identity) + refinement
     posed = neutral + np.tensordot(expression, head.expression_basis, 1)
-    joints = head.joint_positions(identity) + np.tensordot(amounts, smooth.joints, 1)
+    joints = head.joint_positions(identity) + np.tensordot(amounts, smooth.joints, 1) - size.of(identity, head.joints)
     camera = camera_of(state, photo.width, photo.height)
     own = head.landmarks["mediapipe"].positions(posed, head.faces)
     landmarks = camera.project(own)

@@ -27,10 +27,6 @@ class Evidence:
         focal: expected focal length, pixels.
         focal_deviation: of its logarithm; 0 keeps it fixed.
         freedom: degrees of freedom of the Student-t noise of a point; small distrusts outliers more.
-        determined: how many shape coefficients the points pin down. A larger head farther away looks the same and needs
-            larger coefficients, so the most probable coefficients alone would always choose too small a head. What
-            counts is the probability of a size with all coefficients that fit it, and that volume grows with the
-            distance to this power.
     """
 
     observed: Array
@@ -40,7 +36,6 @@ class Evidence:
     focal: float
     focal_deviation: float = 0.0
     freedom: float = 8.0
-    determined: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +144,6 @@ def objective(model: PointModel, evidence: Evidence, state: State) -> tuple[floa
     cost = 0.5 * (freedom + 3.0) * float(np.log1p(square / freedom).sum())
     cost += 0.5 * float(offset @ model.prior.precision @ offset)
     cost += 0.5 * (state.depth_offset / DEPTH_OFFSET_DEVIATION) ** 2
-    cost -= evidence.determined * float(np.log(state.translation[2]))
     if evidence.focal_deviation > 0:
         cost += 0.5 * (np.log(state.focal / evidence.focal) / evidence.focal_deviation) ** 2
     return cost, weights, residual
@@ -167,8 +161,6 @@ def normal_equations(model: PointModel, evidence: Evidence, state: State) -> tup
     gradient = whitened.T @ (residual * root).ravel()
     normal[CAMERA_PARAMETERS:, CAMERA_PARAMETERS:] += model.prior.precision
     gradient[CAMERA_PARAMETERS:] += model.prior.precision @ (state.values - model.prior.mean)
-    normal[5, 5] += evidence.determined / state.translation[2] ** 2
-    gradient[5] -= evidence.determined / state.translation[2]
     normal[7, 7] += DEPTH_OFFSET_DEVIATION**-2
     gradient[7] += state.depth_offset * DEPTH_OFFSET_DEVIATION**-2
     if evidence.focal_deviation > 0:

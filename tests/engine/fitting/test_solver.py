@@ -9,6 +9,7 @@ import pytest
 
 from engine.fitting.points import Coefficients, PointModel, embed, identity_points
 from engine.fitting.pose import guess_focal, rigid, similarity, yaw_pitch_roll
+from engine.fitting.size import growth
 from engine.fitting.solver import (
     CAMERA_PARAMETERS,
     Evidence,
@@ -86,6 +87,10 @@ def test_bounded_step_finds_the_constrained_minimum():
     np.testing.assert_allclose(held, [1.0, 0.5])  # first at its wall, second solves 0.5 * 1 + y = 1
 
 
+def of_mean_size(head, values: np.ndarray) -> np.ndarray:
+    return head.shape(values[:20], values[20:]) - growth(head).of(values[:20], head.vertices)
+
+
 def test_exact_landmarks_give_the_exact_head(head, points):
     rng = np.random.default_rng(2)
     truth = np.concatenate([rng.standard_normal(20), rng.uniform(0, 1, 10) * (rng.random(10) < 0.5)])
@@ -93,7 +98,7 @@ def test_exact_landmarks_give_the_exact_head(head, points):
     observed = observe(camera, points.positions(truth))
     solution = solve_part(points, evidence_for(observed), start(points), ("identity", "expression"), 60, 1e-12)
     values = solution.state.values
-    found, true = (head.shape(v[:20], v[20:]) for v in (values, truth))
+    found, true = (of_mean_size(head, v) for v in (values, truth))
     rotation, translation = rigid(found, true)
     error = np.linalg.norm(found @ rotation.T + translation - true, axis=1)
     scale = np.linalg.norm(true, axis=1).mean() / np.linalg.norm(found, axis=1).mean()
