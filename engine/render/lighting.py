@@ -70,7 +70,16 @@ def linear_to_srgb(colour: Any) -> Any:
     return torch.where(colour <= 0.0031308, colour * 12.92, 1.055 * colour.clamp_min(1e-6) ** (1 / 2.4) - 0.055)
 
 
+def linear_to_bytes(colour: NDArray) -> NDArray[np.uint8]:
+    """Linear light to sRGB 0..255, by a table of 2^16 steps: at most one step off where rounding is a near tie."""
+    steps = np.clip(colour, 0.0, 1.0)
+    steps *= len(_BYTE_OF_LINEAR) - 1
+    steps += 0.5
+    return np.take(_BYTE_OF_LINEAR, steps.astype(np.uint16))
+
+
 _LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+_BYTE_OF_LINEAR = np.round(linear_to_srgb(np.arange(1 << 16) / 65535.0) * 255).astype(np.uint8)
 
 
 def ambient(level: float = 1.0) -> NDArray[np.float32]:

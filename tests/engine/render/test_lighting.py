@@ -11,6 +11,7 @@ from engine.render.lighting import (
     ambient,
     directional,
     irradiance,
+    linear_to_bytes,
     linear_to_srgb,
     rotate_illumination,
     sh_basis,
@@ -108,3 +109,9 @@ def test_light_is_positive_from_every_side() -> None:
     found = solve_illumination(normals, np.full((2000, 3), 0.5), observed)
     assert (irradiance(SPHERE, found) >= 0.04 * found[0] * C0).all()
     assert irradiance(np.array([1.0, 0, 0]), found)[0] > 0.7
+
+
+def test_the_table_of_bytes_agrees_with_the_formula() -> None:
+    colours = np.linspace(-0.2, 1.3, 200_001, dtype=np.float32)
+    exact = np.clip(linear_to_srgb(np.clip(colours, 0, 1)) * 255, 0, 255)
+    assert np.abs(linear_to_bytes(colours) - exact).max() < 0.53
