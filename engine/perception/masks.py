@@ -68,12 +68,15 @@ def make_masks(photo: Photo, face: FaceObservation) -> Masks:
     classes = _classify(scene)
     person = _photo_person(photo, scene)
     frames = glasses_frames(scene.features[..., 0], scene.frame)
+    wears = bool(frames.any())
     skin = classes[SKIN] * without_glare(scene.features[..., 0], scene.frame) * (1.0 - frames)
-    skin, hair = _to_photo(scene, [skin, classes[HAIR]], photo.pixels)
+    hair = classes[HAIR] * (1.0 - frames)
+    skin, hair, frames = _to_photo(scene, [skin, hair, frames], photo.pixels)
     eyes = sum_of_loops(face.landmarks, (topo.RIGHT_EYE, topo.LEFT_EYE), photo)
     inner_mouth = sum_of_loops(face.landmarks, (topo.INNER_LIPS,), photo)
     open_skin = skin * (1.0 - eyes) * (1.0 - inner_mouth) * person
-    return Masks(person, open_skin, hair * person * (1.0 - open_skin), eyes, inner_mouth, bool(frames.any()))
+    hair *= person * (1.0 - open_skin)
+    return Masks(person, open_skin, hair, eyes, inner_mouth, wears, frames if wears else None)
 
 
 def sum_of_loops(landmarks: NDArray, loops: tuple[tuple[int, ...], ...], photo: Photo) -> NDArray[np.float32]:

@@ -45,7 +45,8 @@ class Masks:
         hair: head hair (not brows or beard).
         eyes: visible eyeballs.
         inner_mouth: between the lips.
-        glasses: the person wears some with visible frames; `skin` leaves frames out.
+        glasses: the person wears some with visible frames; `skin` and `hair` leave frames out.
+        frames: the frames, None where there are none.
     """
 
     person: NDArray[np.float32]
@@ -54,3 +55,4 @@ class Masks:
     eyes: NDArray[np.float32]
     inner_mouth: NDArray[np.float32]
     glasses: bool = False
+    frames: NDArray[np.float32] | None = None

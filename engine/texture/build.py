@@ -12,13 +12,13 @@ from ..media.photo import Photo
 from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
-from ..render.lighting import srgb_to_linear
+from ..render.lighting import linear_to_bytes, srgb_to_linear
 from .complete import Layer, blend, match, mirrored, soften
 from .delight import delight
 from .eyes import iris_color
 from .hair import grow_hair
 from .judge import believable
-from .project import project_photo, to_srgb, view_cosine
+from .project import project_photo, view_cosine
 from .result import TextureResult
 from .surface import UvSurface, uv_surface, vertex_normals
 
@@ -50,32 +50,35 @@ def make_texture(
     base_color = srgb_to_linear(surface.flat(base.albedo))
     face_texels = on_skin & (surface.smooth(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
     trusted_skin = seen.seen * seen.bare * on_skin
-    mean_base = base_color[face_texels].mean(0)
+    relative = base_color / _mean_color(base_color, face_texels.astype(np.float32))
     normals = vertex_normals(posed, head.faces)
     facing = view_cosine(posed, normals, fit.camera)
-    lit = delight(seen.color, base_color / mean_base, trusted_skin * face_texels, normals, facing, surface, head)
+    lit = delight(seen.color, relative, trusted_skin * face_texels, normals, facing, surface, head)
     progress.check()
-    skin_color = _mean_color(lit.color / np.maximum(base_color / mean_base, 0.05), trusted_skin * face_texels)
-    expected = base_color / mean_base * skin_color
+    skin_color = _mean_color(lit.color / np.maximum(relative, 0.05), trusted_skin * face_texels)
+    expected = relative * skin_color
     beard = surface.flat(base.regions["beard"])
-    like_skin = believable(head, surface, seen, lit.color, expected, seen.skin * on_skin, beard)
+    like_skin, plain = believable(head, surface, seen, lit.color, expected, seen.skin * on_skin, beard)
     trusted_skin = trusted_skin * like_skin
     skin = Layer(lit.color, soften(trusted_skin, surface, 0.006))
-    under = match(base_color, lit.color, trusted_skin, surface, head)
+    under = match(base_color, lit.color, trusted_skin * plain, surface, head)
     progress.check()
     twin = mirrored(Layer(lit.color, soften(trusted_skin, surface, 0.01)), surface)
     twin = Layer(match(twin.color, lit.color, np.minimum(twin.weight, trusted_skin), surface, head), twin.weight)
     bare = blend(skin, twin, under)
     progress.check()
     hair = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
-    shown = seen.seen * np.minimum(seen.skin * like_skin + seen.hair * hair.allowed, 1) * on_skin
+    # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
+    skin_shown = seen.bare + hair.allowed * (seen.skin - seen.bare)
+    shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * hair.allowed, 1) * on_skin
     direct = Layer(lit.color, soften(shown, surface, 0.006))
     color = bare
     color[hair.texels] += hair.cover[:, None] * (hair.color - color[hair.texels])
     color += direct.weight[:, None] * (direct.color - color)
-    color[~on_skin] = base_color[~on_skin]
+    other = np.nonzero(~on_skin)[0]
+    color[other] = base_color[other]
     color = _with_iris(color, base, surface, iris_color(photo.pixels, face, masks))
-    albedo = surface.padded(surface.picture(to_srgb(color)))
+    albedo = surface.padded(surface.picture(linear_to_bytes(color)))
     confidence = surface.picture(np.round(255 * direct.weight)).astype(np.uint8)
     return TextureResult(
         albedo,
@@ -83,7 +86,7 @@ def make_texture(
         lit.illumination,
         skin_color,
         skin_color if hair.mean is None else hair.mean,
-        warnings=_warnings(direct, face_texels),
+        warnings=_warnings(direct, face_texels, masks.glasses),
     )
 
 
@@ -117,8 +120,11 @@ def _with_iris(
     return color
 
 
-def _warnings(direct: Layer, face_texels: NDArray[np.bool_]) -> tuple[str, ...]:
+def _warnings(direct: Layer, face_texels: NDArray[np.bool_], glasses: bool) -> tuple[str, ...]:
+    found = []
     share = float(direct.weight[face_texels].mean())
     if share < 0.25:
-        return (f"Only {share:.0%} of the face is seen well in this photo; the rest of its skin is completed.",)
-    return ()
+        found.append(f"Only {share:.0%} of the face is seen well in this photo; the rest of its skin is completed.")
+    if glasses:
+        found.append("The person wears glasses: their frames are painted over, and the eyes may be less exact.")
+    return tuple(found)

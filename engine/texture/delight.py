@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,14 +16,16 @@ from .surface import UvSurface, surface_edges
 
 DARKEST, BRIGHTEST = 0.35, 1.8
 """Limits of the shading that is divided out: beyond them noise would be amplified or highlights blackened."""
-NORMAL_SMOOTHING = 10
+NORMAL_SMOOTHING = 6
 """Rounds of averaging normals with their neighbours before shading is judged."""
 RIM = (0.3, 0.65)
 """Cosines of the view angle between which brightness that the light does not explain is evened out."""
 RIM_EVENNESS = 0.8
 """Share of it that goes at the rim."""
-SHINE = 0.5
+SHINE = 0.45
 """Share of the estimated highlight that is taken off."""
+SHINE_BLUR = 0.004
+"""How far the estimate is blurred, in sides of the square."""
 SHINY = (1.1, 1.5)
 """Brightness over the mean skin's between which a pale spot becomes a highlight."""
 LEAST_TRUST = 0.2
@@ -119,9 +122,18 @@ def without_shine(
     span = max(float(skin[0] - skin[2]), 0.05 * float(skin[0]))
     usual = float(np.percentile((sample[:, 2] * skin[0] - sample[:, 0] * skin[2]) / span, 60))
     white = (color[:, 2] * skin[0] - color[:, 0] * skin[2]) / span - max(usual, 0.0)
-    brightness = color.mean(1) / (float(skin.mean()) * np.maximum(relative.mean(1), 0.3))
-    shine = SHINE * np.clip(white, 0, None) * smoothstep(brightness, *SHINY)
-    return color - np.minimum(shine, 0.6 * color.min(1))[:, None]
+    third = np.full(3, 1 / 3, np.float32)
+    brightness = color @ third / (float(skin.mean()) * np.maximum(relative @ third, 0.3))
+    shine = SHINE * np.maximum(white, 0) * smoothstep(brightness, *SHINY)
+    # A photo's colour is coarser than its brightness: without blur, the difference would print as specks.
+    small = surface.size // 4
+    shine = cv2.resize(surface.picture(shine), (small, small), interpolation=cv2.INTER_AREA)
+    shine = cv2.GaussianBlur(shine, (0, 0), SHINE_BLUR * small)
+    shine = surface.flat(cv2.resize(shine, (surface.size, surface.size), interpolation=cv2.INTER_LINEAR))
+    shiny = np.nonzero(shine > 1e-4)[0]
+    color = color.copy()
+    color[shiny] -= np.minimum(shine[shiny], 0.6 * color[shiny].min(1))[:, None]
+    return color
 
 
 def smoothed(normals: NDArray[np.float32], edges: NDArray[np.int32]) -> NDArray[np.float32]:

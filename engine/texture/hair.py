@@ -27,9 +27,11 @@ OCTAVES = ((67, 3, 0.5), (211, 5, 0.8), (631, 9, 1.0), (1511, 13, 0.8))
 """Strands around the head, variations along them, and strength of each layer of detail."""
 CONTRAST = (0.08, 0.45)
 """Limits of the strands' contrast: deviation of the logarithm of brightness."""
-JAW = 0.025
+PURE = (0.5, 0.9)
+"""Share of hair in a pixel from which its colour counts as hair's."""
+JAW = 0.045
 """Over this height above the mouth the cheek becomes the jaw, metres."""
-SQUARELY = (0.3, 0.5)
+SQUARELY = (0.5, 0.7)
 """Cosines of the view angle between which hair over the cheek counts as lying on it."""
 RAGGED = 0.06
 """How far single strands move an invented hairline, in shares of cover."""
@@ -74,7 +76,7 @@ def grow_hair(
     share = float((hair * scalp).sum() / max(float((seen.seen * scalp).sum()), 1e-6))
     hairiness = float(smoothstep(np.array(share), 0.5 * MANY_HAIRS, 1.5 * MANY_HAIRS))
     if hairiness == 0.0 or hair.sum() < 1.0:
-        return Hair(np.zeros(0, np.int64), color[:0], hair[:0], np.zeros_like(hair), None)
+        return Hair(np.zeros(0, np.int64), color[:0], hair[:0], np.ones_like(hair), None)
     field = cover_field(head, surface, seen, on_skin, hairiness)
     haired = np.nonzero(on_skin & ((field > 0.05) | (hair > 0)))[0]
     detail = strands(head, surface, haired, seed)
@@ -85,17 +87,24 @@ def grow_hair(
     cover = smoothstep(field[haired] + RAGGED * detail, 0.3, 0.7)
     cover += known * (share_seen - cover)
     contrast = strand_contrast(color, hair, surface)
-    combed = spread(color, hair, surface, head)[haired] * np.exp(contrast * detail - 0.5 * contrast**2)[:, None]
-    return Hair(haired, combed, cover, allowed, np.average(color, axis=0, weights=hair).astype(np.float32))
+    pure = hair * smoothstep(seen.hair, *PURE) + np.float32(1e-6) * hair
+    combed = spread(color, pure, surface, head)[haired] * np.exp(contrast * detail - 0.5 * contrast**2)[:, None]
+    return Hair(haired, combed, cover, allowed, (pure @ color / pure.sum()).astype(np.float32))
 
 
 def _lies_on(head: HeadModel, surface: UvSurface, seen: Projection) -> NDArray[np.float32]:
     """(N,) 1 where seen hair is painted: not on ears and neck, and on the jaw only where it is seen squarely."""
-    hanging = (head.regions["ears"] | head.regions["neck"]).astype(np.float32)
-    lip = head.vertices[head.regions["lips"], 1].max()
-    jaw = smoothstep(lip - head.vertices[:, 1], -JAW, 0.0)
+    height = head.vertices[:, 1]
+    hanging = _bare(head).astype(np.float32)
+    jaw = smoothstep(height[head.regions["lips"]].max() - height, -JAW, 0.0)
     off, jaw = surface.smooth(np.stack([hanging, jaw], 1), head.faces).T
     return (1 - smoothstep(off, 0.2, 0.7)) * (1 - jaw * (1 - smoothstep(seen.facing, *SQUARELY)))
+
+
+def _bare(head: HeadModel) -> NDArray[np.bool_]:
+    """(V,) ears, and all below the chin: hair in front of them hangs from above."""
+    height = head.vertices[:, 1]
+    return head.regions["ears"] | head.regions["neck"] | (height < height[head.regions["face"]].min())
 
 
 def cover_field(
@@ -110,8 +119,9 @@ def cover_field(
     observed = seen.visible[part] * np.maximum(hair, skin) * on_skin[part]
     share = hair / np.maximum(hair + skin, 1e-6)
     known, trust = to_vertices(share[:, None], observed, surface, head)
+    known[_bare(head)] = 0
     prior = head.regions["scalp"] * hairiness
-    bare = head.regions["ears"] | head.regions["face"] | head.regions["neck"]
+    bare = head.regions["face"] | _bare(head)
     strength = TRUST * trust**2 + SCALP_PRIOR * (head.regions["scalp"] | bare) + TRUST * head.regions["ears"]
     values = (TRUST * trust[:, None] ** 2 * known + SCALP_PRIOR * prior[:, None]) / np.maximum(strength, 1e-9)[:, None]
     values[head.regions["ears"]] = 0

@@ -14,7 +14,7 @@ SIDE = 512
 """Side of the picture on which skin is judged, texels."""
 FLOOR = 0.01
 """Added to linear colours before logarithms are taken."""
-FRONT = (0.55, 0.85)
+FRONT = (0.6, 0.88)
 """Cosines of the view angle between which the face counts as seen from the front."""
 FEATURES = ("lips", "brows", "eyelids", "nose")
 """What may be of any colour."""
@@ -36,8 +36,8 @@ def believable(
     expected: NDArray[np.float32],
     skin: NDArray[np.float32],
     beard: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """(N,) 0..1, low where what was seen is unlike the person's skin.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where what was seen may be painted, and where it is plain skin, from which unseen skin may be coloured.
 
     The neck and the rim of the face must resemble the face in colour and brightness. Its front, its features and a
     beard may look as they do.
@@ -47,6 +47,8 @@ def believable(
         expected: (N,3) linear RGB: the base skin in the person's mean colour.
         skin: (N,) what was taken for skin, 0..1.
         beard: (N,) where a beard may grow, 0..1.
+    Returns:
+        Both (N,), 0..1.
     """
     own = np.logical_or.reduce([head.regions[name] for name in FEATURES])
     regions = np.stack([head.regions["face"], own, head.regions["neck"]])
@@ -54,13 +56,15 @@ def believable(
     free = np.maximum(smoothstep(seen.facing, *FRONT) * smoothstep(face, 0.4, 0.9), smoothstep(features, 0.0, 0.3))
     # Every few texels are enough to judge by.
     stride = max(1, surface.size // SIDE)
-    rows, columns = np.divmod(surface.texels, surface.size)
-    part = np.nonzero((rows % stride == 0) & (columns % stride == 0))[0]
+    chosen = np.zeros_like(surface.mask)
+    chosen[::stride, ::stride] = True
+    part = np.nonzero(surface.flat(chosen))[0]
+    rows, columns = np.divmod(surface.texels[part], surface.size)
     layers = np.concatenate(
         [color[part], expected[part], np.stack([free, beard, neck, np.ones_like(free)], 1)[part]], 1
     )
     picture = np.zeros((-(-surface.size // stride),) * 2 + layers.shape[1:], np.float32)
-    picture[rows[part] // stride, columns[part] // stride] = layers * skin[part, None]
+    picture[rows // stride, columns // stride] = layers * skin[part, None]
     picture = cv2.GaussianBlur(picture, (0, 0), 1.5)
     weight = picture[..., -1]
     means = picture / np.maximum(weight, 1e-3)[..., None]
@@ -73,7 +77,9 @@ def believable(
     front_of_beard = weight * free * beard
     if (front_of_beard * strict).sum() < BEARDED * front_of_beard.sum():
         free = np.maximum(free, beard)
-    score = np.where(weight > 0.02, free + (1 - free) * strict, 1.0).astype(np.float32)
+    plain = 0.2 * free + (1 - 0.2 * free) * strict
+    scores = np.where(weight[..., None] > 0.02, np.dstack([free + (1 - free) * strict, plain]), 1.0).astype(np.float32)
     # What surrounds a wrong texel is a mixture: it goes too.
-    score = cv2.GaussianBlur(cv2.erode(score, np.ones((5, 5), np.uint8)), (0, 0), 2.0)
-    return surface.flat(cv2.resize(score, (surface.size, surface.size), interpolation=cv2.INTER_LINEAR))
+    scores = cv2.GaussianBlur(cv2.erode(scores, np.ones((5, 5), np.uint8)), (0, 0), 2.0)
+    scores = surface.flat(cv2.resize(scores, (surface.size, surface.size), interpolation=cv2.INTER_LINEAR))
+    return scores[:, 0], scores[:, 1]

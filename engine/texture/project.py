@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..heads.model import HeadModel
 from ..perception.observation import Masks
-from ..render.lighting import linear_to_srgb, srgb_to_linear
+from ..render.lighting import srgb_to_linear
 from .surface import UvSurface, vertex_normals
 
 VIEW_SIDE = 1024
@@ -23,12 +23,15 @@ EDGE_JUMP = 0.01
 EDGE_REACH = 0.005
 """What lies behind an occluding edge is not trusted this close to it, in sides of the depth picture."""
 BORDER = (0.0015, 0.005)
-"""Where trust begins and is complete inside the border to background, clothes and glasses, metres."""
+"""Where trust begins and is complete inside the border to background and clothes, metres."""
 FINE_BORDER = (0.0, 0.001)
-"""The same for the border to eyes and mouth, which the landmarks place well."""
+"""The same for the border to eyes, mouth and glasses' frames, whose place is known well."""
 HAIR_BORDER = (0.0, 0.006)
 """The same for skin beside hair, whose strands and shadow would be spread over what is completed from it."""
-GRAZING, SQUARE = 0.12, 0.5
+FOLDED = (1.5, 3.0)
+"""Growth of the skin in a blink between which it counts as folded away."""
+BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
+GRAZING, SQUARE = 0.15, 0.5
 """Cosines of the view angle at which trust begins and is complete."""
 
 
@@ -54,11 +57,6 @@ class Projection:
     bare: NDArray[np.float32]
 
 
-def to_srgb(linear: NDArray) -> NDArray[np.uint8]:
-    """Linear float to sRGB uint8."""
-    return np.round(linear_to_srgb(np.clip(linear, 0.0, 1.0)) * 255).astype(np.uint8)
-
-
 def smoothstep(x: NDArray, low: float, high: float) -> NDArray[np.float32]:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
@@ -80,9 +78,12 @@ def project_photo(
     homogeneous = surface.gather(camera.to_camera(posed) @ camera.K.T, head.faces, front)
     depth = homogeneous[:, 2]
     places = homogeneous[:, :2] / depth[:, None]
-    inside = (places >= 1).all(1) & (places[:, 0] < camera.width - 1) & (places[:, 1] < camera.height - 1)
+    x, y = places.T
+    inside = (x >= 1) & (y >= 1) & (x < camera.width - 1) & (y < camera.height - 1)
     visible = _clearance(head, posed, camera, depth, places) * inside
+    folded = smoothstep(unfolding(head, posed), *FOLDED)
     trust = smoothstep(facing[front], GRAZING, SQUARE) * visible
+    trust *= 1 - surface.smooth(folded[:, None], head.faces)[front, 0]
     scale = float(camera.K[0, 0] / np.median(depth))
     trust *= sample(_well_inside(masks, scale), places)
     hairless = masks.skin * _drawn_in(masks.hair < 0.3, HAIR_BORDER, scale)
@@ -110,6 +111,21 @@ def view_cosine(posed: NDArray, normals: NDArray, camera: Camera) -> NDArray[np.
     return (np.einsum("vc,vc->v", normals, view) / np.linalg.norm(view, axis=1)).astype(np.float32)
 
 
+def unfolding(head: HeadModel, posed: NDArray) -> NDArray[np.float64]:
+    """(V,) by how much the surface around each vertex grows when the eyes close; 1 away from the lids.
+
+    What an open eye folds away shows as a dark line or not at all, which a blink would spread over the whole lid.
+    """
+    blinks = [head.expression_names.index(name) for name in BLINKS if name in head.expression_names]
+    closed = posed + head.expression_basis[blinks].sum(0)
+    areas = []
+    for vertices in (posed, closed):
+        corners = vertices[head.faces]
+        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        areas.append(np.bincount(head.faces.ravel(), np.repeat(area, 3), len(posed)))
+    return areas[1] / np.maximum(areas[0], 1e-12)
+
+
 def sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """Values at pixel places (N,2). cv2.remap wants a picture-shaped map of limited width, hence the reshape."""
     width = 1 << 12
@@ -124,7 +140,8 @@ def sample(picture: NDArray, places: NDArray[np.float32]) -> NDArray[np.float32]
 
 def extent_of(places: NDArray[np.float32]) -> NDArray[np.float32]:
     """(2,) width and height of the points, pixels, at least 1."""
-    return np.maximum(places.max(0) - places.min(0), 1)
+    x, y = places.T  # one after the other: much faster than along the short axis
+    return np.maximum([np.ptp(x), np.ptp(y)], 1).astype(np.float32)
 
 
 def _prefiltered(pixels: NDArray[np.uint8], texels: int, places: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -143,8 +160,9 @@ def _well_inside(masks: Masks, scale: float) -> NDArray[np.float32]:
         scale: pixels a metre.
     """
     features = np.maximum(masks.eyes, masks.inner_mouth)
-    trust = _drawn_in(masks.skin + masks.hair + features > 0.5, BORDER, scale)
-    return trust * _drawn_in(features < 0.5, FINE_BORDER, scale)
+    frames = np.zeros_like(features) if masks.frames is None else masks.frames
+    trust = _drawn_in(masks.skin + masks.hair + features + frames > 0.5, BORDER, scale)
+    return trust * _drawn_in(np.maximum(features, frames) < 0.5, FINE_BORDER, scale)
 
 
 def _drawn_in(inside: NDArray[np.bool_], border: tuple[float, float], scale: float) -> NDArray[np.float32]:
@@ -192,5 +210,5 @@ def _clearance(
     farthest = cv2.dilate(np.where(drawn, nearest, 0).astype(np.float32), np.ones((3, 3), np.uint8))
     scale = view.K[0, 0] / camera.K[0, 0]
     offset = view.K[:2, 2] - camera.K[:2, 2] * scale
-    shifted = (places * scale + offset).astype(np.float32)
+    shifted = places * np.float32(scale) + offset.astype(np.float32)
     return sample(edge_free, shifted) * (depth < sample(farthest, shifted) + DEPTH_SLACK)

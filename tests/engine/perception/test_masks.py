@@ -14,6 +14,7 @@ from engine.perception.glasses import glasses_frames
 from engine.perception.landmarks import find_face
 from engine.perception.masks import make_masks
 from engine.perception.observation import FaceObservation, Masks
+from engine.perception.topology import LEFT_EYE, RIGHT_EYE
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +83,12 @@ def test_glasses_are_seen_and_left_out(shared: Path) -> None:
     folder = shared / "data" / "photos"
     if not folder.is_dir():
         pytest.skip("needs the shared photos")
-    for name, wears in (("H001085", True), ("J000301", True), ("biden2", False), ("K000399", False)):
+    for name, wears in (("H001085", True), ("B000490", True), ("J000301", True), ("biden2", False), ("K000399", False)):
         photo = read_photo(folder / f"{name}.jpg")
         face = find_face(photo)
         found = make_masks(photo, face)
         assert found.glasses == wears, name
+        assert (found.frames is not None) == wears, name
         x, y = face.landmarks[6, :2].astype(int)  # the nose bridge, where the frame crosses
         crossing = found.skin[y - 8 : y + 4, x].min()
         assert (crossing < 0.4) == wears, name
@@ -104,6 +106,25 @@ def test_painted_frames() -> None:
     assert rims[120:].max() == 0
     lightness[:, 99:102] = 70.0  # a gap at the bridge: not glasses
     assert glasses_frames(lightness, frame).max() == 0
+
+
+def test_wire_frames_need_a_rim_below_both_eyes() -> None:
+    points = np.zeros((478, 2))
+    points[:] = [100, 90]
+    for loop, x in ((RIGHT_EYE, 70), (LEFT_EYE, 130)):
+        angles = np.arange(len(loop)) * 2 * np.pi / len(loop)
+        points[list(loop)] = np.column_stack([x + 12 * np.cos(angles), 90 + 5 * np.sin(angles)])
+    lightness = np.full((200, 200), 70.0, np.float32)
+    frame = face_frame(points)
+    lightness[88:91, 85:115] = 62.0  # too faint a bridge by itself
+    assert glasses_frames(lightness, frame).max() == 0
+    lightness[108:111, 50:90] = 35.0
+    assert glasses_frames(lightness, frame).max() == 0
+    lightness[108:111, 110:150] = 35.0
+    rims = glasses_frames(lightness, frame)
+    assert rims[109, 130] > 0.5
+    assert rims[109, 70] > 0.5
+    assert rims[140:].max() == 0
 
 
 def face_frame(points: np.ndarray) -> FaceFrame:

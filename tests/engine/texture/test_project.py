@@ -9,7 +9,7 @@ from engine.perception.observation import Masks
 from engine.render.lighting import ambient, directional, irradiance, srgb_to_linear
 from engine.render.shade import render_head
 from engine.texture.delight import delight
-from engine.texture.project import head_view, project_photo
+from engine.texture.project import head_view, project_photo, unfolding
 from engine.texture.surface import uv_surface, vertex_normals
 
 SIZE, SIDE = 256, 384
@@ -58,6 +58,53 @@ def test_the_back_of_the_head_is_not_seen(head, camera):
     skull = (points[:, 1] > 0.02) & (points[:, 2] < -0.04)
     assert skull.mean() > 0.02
     assert seen.seen[skull].max() == 0
+
+
+def test_lips_and_lids_are_believed_up_to_their_border_and_frames_closely(head, camera):
+    """Teeth behind lips are no occluding edge, and only what is masked near eyes, mouth and frames is lost."""
+    opened = head.vertices + head.expression_basis[head.expression_names.index("jawOpen")]
+    surface = uv_surface(head, SIZE)
+    gray = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    _, masks = photograph(head, camera, np.full((SIZE, SIZE, 3), 128, np.uint8), ambient())
+    lips = surface.smooth(head.regions["lips"][:, None].astype(np.float32), head.faces)[:, 0] > 0.9
+    seen = project_photo(head, opened, camera, gray, masks, surface)
+    squarely = lips & (seen.facing > 0.6) & (seen.visible > 0)
+    assert squarely.sum() > 50
+    assert np.median(seen.seen[squarely]) > 0.95
+    shut = project_photo(head, head.vertices, camera, gray, masks, surface)
+    mouth = np.zeros((SIDE, SIDE), np.float32)
+    x, y = camera.project(head.vertices[head.regions["lips"]]).mean(0).astype(int)
+    mouth[y - 4 : y + 5, x - 12 : x + 13] = 1
+    for covered in (
+        Masks(masks.person, masks.skin * (1 - mouth), masks.hair, masks.eyes, mouth),
+        Masks(masks.person, masks.skin * (1 - mouth), masks.hair, masks.eyes, masks.eyes, True, mouth),
+    ):
+        trust = project_photo(head, head.vertices, camera, gray, covered, surface).seen
+        places = camera.project(surface.gather(head.vertices, head.faces)).astype(np.float32)
+        near = (np.abs(places[:, 0] - x) < 8) & (shut.facing > 0.7) & (shut.visible > 0)
+        assert trust[near & (np.abs(places[:, 1] - y) < 3)].max() < 0.05
+        beyond = near & (places[:, 1] > y + 8) & (places[:, 1] < y + 12)
+        assert np.median(trust[beyond]) > 0.9
+
+
+def test_a_collar_is_kept_away_from(head, camera):
+    surface = uv_surface(head, SIZE)
+    view, masks = photograph(head, camera, np.full((SIZE, SIZE, 3), 128, np.uint8), ambient())
+    chin = camera.project(head.vertices[head.regions["face"]])[:, 1].max()
+    rows = np.arange(SIDE)[:, None]
+    skin = masks.skin * (rows < chin - 20)
+    pixels = np.ascontiguousarray(view)
+    trust = project_photo(
+        head, head.vertices, camera, pixels, Masks(masks.person, skin, masks.hair, masks.eyes, masks.eyes), surface
+    ).seen
+    places = camera.project(surface.gather(head.vertices, head.faces))
+    assert trust[places[:, 1] > chin - 21].max() < 0.1
+
+
+def test_only_lids_unfold_in_a_blink(head):
+    growth = unfolding(head, head.vertices)
+    assert growth[head.regions["eyelids"]].max() > 1.5
+    assert growth[head.regions["lips"] | head.regions["scalp"] | head.regions["neck"]].max() < 1.05
 
 
 def test_light_and_skin_come_apart(head, camera):

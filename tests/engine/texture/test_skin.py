@@ -39,19 +39,19 @@ def seen_from_the_front(head, surface, hair):
     return Projection(np.tile(SKIN, (len(seen), 1)), seen, seen, facing, skin, hair.astype(np.float32), skin)
 
 
-def test_highlights_lose_brightness_and_regain_saturation(surface):
+def test_highlights_lose_brightness_and_regain_saturation(head, surface):
     color = np.tile(SKIN, (len(surface.faces), 1))
     color *= np.random.default_rng(0).normal(1, 0.05, (len(color), 1)).astype(np.float32)
-    shiny = np.zeros(len(color), bool)
-    shiny[::50] = True
+    across = np.abs(surface.gather(head.vertices, head.faces)[:, 0])
+    shiny = across < 0.01
     color[shiny] += 0.3
     found = without_shine(color, np.ones_like(color), np.ones(len(color), np.float32), surface)
-    np.testing.assert_allclose(found[~shiny], color[~shiny], atol=0.02)
+    np.testing.assert_allclose(found[across > 0.03], color[across > 0.03], atol=0.03)
     taken = (color - found)[shiny].mean(0)
-    assert taken.min() > 0.1
+    assert 0.08 < taken.min() < 0.3
     assert np.ptp(taken) < 1e-3  # white, not skin, is what goes
     ratio = (found[shiny] / found[shiny][:, :1]).mean(0)
-    assert ratio[2] < (color[shiny] / color[shiny][:, :1]).mean(0)[2] - 0.07
+    assert ratio[2] < (color[shiny] / color[shiny][:, :1]).mean(0)[2] - 0.05
 
 
 def test_dark_skin_and_lips_are_not_shine(surface):
@@ -65,7 +65,7 @@ def test_dark_skin_and_lips_are_not_shine(surface):
 def judged(head, surface, color):
     seen = seen_from_the_front(head, surface, np.zeros(len(color)))
     ones = np.ones(len(color), np.float32)
-    return believable(head, surface, seen, color, np.tile(SKIN, (len(color), 1)), ones, 0 * ones)
+    return believable(head, surface, seen, color, np.tile(SKIN, (len(color), 1)), ones, 0 * ones)[0]
 
 
 def test_a_collar_on_the_neck_is_not_skin(head, surface):
@@ -78,6 +78,19 @@ def test_a_collar_on_the_neck_is_not_skin(head, surface):
         score = judged(head, surface, color)
         assert score[low].mean() < 0.1, strange
         assert score[region(head, surface, "face")].mean() > 0.95, strange
+
+
+def test_a_beard_is_painted_but_colours_no_other_skin(head, surface):
+    color = np.tile(SKIN, (len(surface.faces), 1))
+    beard = (surface.flat(load_base_skin(SIZE).regions["beard"]) > 0.5).astype(np.float32)
+    color[beard > 0] = [0.1, 0.1, 0.1]
+    seen = seen_from_the_front(head, surface, np.zeros(len(color)))
+    painted, plain = believable(
+        head, surface, seen, color, np.tile(SKIN, (len(color), 1)), np.ones(len(color), np.float32), beard
+    )
+    shown = (beard > 0) & (seen.facing > 0)
+    assert painted[shown].mean() > 0.9
+    assert plain[shown].mean() < 0.4
 
 
 def test_lipstick_brows_and_darker_skin_in_front_are_believed(head, surface):
