@@ -16,9 +16,10 @@ from . import expression, identity, regions, rig, uv
 from .bust import cut_mesh
 from .eyes import eye_part
 from .lashes import lash_part
-from .parts import Part, pick
+from .parts import Part
 from .source import HeadSource
 from .teeth import teeth_part
+from .tongue import REACH, tongue_part, with_reach
 from .variation import Variation, head_vertices, measure_variation
 
 COMPONENTS = 110
@@ -36,7 +37,7 @@ def bake(source: HeadSource) -> HeadModel:
 def finish(source: HeadSource, variation: Variation) -> HeadModel:
     """The open head, its variation already measured."""
     parts = build_parts(source, variation.mean, variation.unit)
-    parts = [with_eye_turns(source, variation, part) if part.material.startswith("eye.") else part for part in parts]
+    parts = [_with_own_units(source, variation, part) for part in parts]
     model = assemble(source, variation, parts)
     if util.find_spec(f"{__package__}.landmarks"):
         model = import_module(f"{__package__}.landmarks").embed(model)
@@ -57,7 +58,7 @@ def build_parts(source: HeadSource, mean: NDArray[np.float64], unit: float) -> l
         eye_part(source, mean, unit, "eye.R"),
         teeth_part(source, mean, unit, "upper"),
         teeth_part(source, mean, unit, "lower"),
-        _helper(source, mean, "tongue", "tongue", "helper-tongue", "jaw", 0.8),
+        tongue_part(source, mean, unit),
         *(lash_part(source, mean, lid, side) for lid in ("upper", "lower") for side in "LR"),
     ]
 
@@ -85,36 +86,37 @@ def _above_cut(figure: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(offset[:, 1] > 0, 1.0, 1 - np.linalg.norm(offset, axis=1))
 
 
-def _helper(
-    source: HeadSource, mean: NDArray[np.float64], name: str, material: str, group: str, bone: str, uv_scale: float
-) -> Part:
-    polygons, uv_island, uv_polygons, follow = pick(*source.mesh.group(group), source.mesh.uv, len(mean))
-    return Part(name, material, follow @ mean, polygons, uv_island, uv_polygons, follow, bone, uv_scale=uv_scale)
+def _with_own_units(source: HeadSource, variation: Variation, part: Part) -> Part:
+    """The part, with its own displacement in the units in which it does not simply follow the figure."""
+    if part.material.startswith("eye."):
+        return with_eye_turns(source, variation, part)
+    if part.name == "tongue":
+        part = with_reach(part, variation.mean, variation.unit, variation.units.displacement(REACH))
+    if part.bone == "jaw":
+        rotation, pivot = rig.jaw_hinge(source, variation.mean)
+        opened = (part.vertices - pivot) @ rotation.T + pivot - part.vertices
+        part = replace(part, rigid_units=part.rigid_units | {"jawOpen": opened})
+    return part
 
 
 def with_eye_turns(source: HeadSource, variation: Variation, part: Part) -> Part:
     """The eyeball block `part` ("eye.L" or "eye.R") with rigid turns for its four look units."""
-    side = {"eye.L": ("l", "Left"), "eye.R": ("r", "Right")}[part.name]
-    ball = source.vertex_groups[f"helper-{side[0]}-eye"]
+    side = {"eye.L": "Left", "eye.R": "Right"}[part.name]
     pivot = (rig.joint_follow(source) @ variation.mean)[rig.JOINT_NAMES.index(part.name)]
-    turns = {}
-    for way in ("Down", "In", "Out", "Up"):
-        unit = f"eyeLook{way}{side[1]}"
-        moved = variation.units.displacement(unit)[ball]
-        turns[unit] = expression.eyeball_turn(part.vertices, pivot, variation.mean[ball], moved)
+    units = [f"eyeLook{way}{side}" for way in expression.LOOKS]
+    turns = {unit: expression.eyeball_turn(part.vertices, pivot, unit) for unit in units}
     return replace(part, rigid_units=turns)
 
 
 def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> HeadModel:
     """One model from the blocks."""
     follow = sparse.csr_matrix(sparse.vstack([part.follow for part in parts]))
-    joint_follow = rig.joint_follow(source)
     vertices = np.concatenate([part.vertices for part in parts])
     joints = rig.joint_places(source, variation.mean)
     metre = variation.unit / 1000
     origin = joints[rig.JOINT_NAMES.index("head")]
     mirror = mirror_pairs(parts, source.mirror)
-    basis, joint_basis = _identity(variation, parts, follow, joint_follow, mirror)
+    basis, joint_basis = _identity(source, variation, parts, follow, mirror)
     masks = regions.part_regions(parts)
     for name, mask in regions.skin_regions(source, parts[0], variation.mean, mirror).items():
         masks[name] = np.concatenate([mask, np.zeros(len(vertices) - len(mask), bool)])
@@ -172,7 +174,7 @@ def _keep_shapes(parts: list[Part], displacements: NDArray) -> NDArray:
 
 
 def _identity(
-    variation: Variation, parts: list[Part], follow: sparse.csr_matrix, joint_follow: sparse.csr_matrix, mirror: NDArray
+    source: HeadSource, variation: Variation, parts: list[Part], follow: sparse.csr_matrix, mirror: NDArray
 ) -> tuple[NDArray, NDArray]:
     """(K,V,3) and (K,J,3) displacements of the components, symmetric ones first."""
     joint_mirror = [rig.JOINT_NAMES.index(_other_side(name)) for name in rig.JOINT_NAMES]
@@ -183,7 +185,7 @@ def _identity(
         (-1, variation.asymmetric, variation.asymmetric_covariance, ASYMMETRY_COMPONENTS),
     ):
         displacements = _keep_shapes(parts, np.stack([follow @ figure for figure in figures]))
-        joints = np.stack([joint_follow @ figure for figure in figures])
+        joints = np.stack([rig.joint_shifts(source, variation.mean, figure) for figure in figures])
         even = (displacements + sign * displacements[:, mirror] * [-1, 1, 1]) / 2
         even_joints = (joints + sign * joints[:, joint_mirror] * [-1, 1, 1]) / 2
         weights = identity.condense(covariance, even, importance, count)

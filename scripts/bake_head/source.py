@@ -63,6 +63,7 @@ class HeadSource:
         self.path = wheel
         self._zip = zipfile.ZipFile(wheel)
         self._names = set(self._zip.namelist())
+        self._face_units: dict[str, NDArray[np.float64]] = {}
 
     def read(self, name: str) -> bytes:
         """One file of the wheel, gunzipped where it is gzipped."""
@@ -94,8 +95,10 @@ class HeadSource:
         return self._displacement(f"{ROOT}targets/{name}.target.gz")
 
     def face_unit(self, name: str) -> NDArray[np.float64]:
-        """(N,3) displacement of one ARKit expression unit."""
-        return self._displacement(f"{FACE_UNITS}{name}.target")
+        """(N,3) displacement of one ARKit expression unit. Do not write into it."""
+        if name not in self._face_units:
+            self._face_units[name] = self._displacement(f"{FACE_UNITS}{name}.target")
+        return self._face_units[name]
 
     def _displacement(self, name: str) -> NDArray[np.float64]:
         displacement = np.zeros_like(self.mesh.vertices)

@@ -21,14 +21,16 @@ SLOPE = 0.11
 """How steeply the chewing plane rises towards the back."""
 EDGE = {"upper": -1.9, "lower": 0.2}
 """Height of the front teeth's edges above the middle between both slabs, millimetres: the upper overlap the lower."""
-INSET = {"upper": 0.3, "lower": 0.6}
-"""How far the teeth's faces lie inside the slab's outline, millimetres."""
+FORWARD = {"upper": 0.4, "lower": 0.2}
+"""How far the teeth's faces lie before the slab's outline, millimetres: the figure's are far behind its lips."""
 STATIONS = (0.0, 0.2, 0.5, 0.8)
 """Places along each tooth where the gum has a section."""
 PAPILLA = 0.36
 """How far the gum reaches down between teeth, in crown heights."""
 GUM_ROWS = ((8.5, 0.2), (4.0, 0.9), (0.0, 0.25))
 """Rows of each side of the gum: millimetres from its margin into the jaw, and outwards from the tooth's neck."""
+TUCK = {"upper": (0.0, 0.0), "lower": (4.5, 1.8)}
+"""How far the gum's two outer rows are drawn in, millimetres: cheeks sink in where the lips form a funnel."""
 GUM_TONE = 2.0
 """First tone of the gum's vertices; a tooth's runs from 0 at its edge to 1 at the gum."""
 UV_SCALE = 1.0
@@ -74,7 +76,7 @@ def teeth_part(source: HeadSource, mean: NDArray[np.float64], unit: float, row: 
     bite = (middle["upper"].min() + middle["lower"].max()) / 2 * unit
     arch = _arch(mean[slab] * unit, row, bite + EDGE[row])
     crowns = UPPER if row == "upper" else LOWER
-    blocks = [*_teeth(arch, crowns), _gum(arch, crowns)]
+    blocks = [*_teeth(arch, crowns), _gum(arch, crowns, TUCK[row])]
     points, polygons, uv, tone = [], [], [], []
     count = 0
     for block_points, block_polygons, block_uv, block_tone in blocks:
@@ -110,7 +112,7 @@ def _arch(slab: NDArray[np.float64], row: str, edge: float) -> _Arch:
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
     along = np.concatenate([[0], np.cumsum(steps)])
     along -= along[len(left)]
-    path[:, 1] -= INSET[row]
+    path[:, 1] += FORWARD[row]
     return _Arch(CubicSpline(along, path), edge, 1 if row == "upper" else -1, float(front[0, 1]))
 
 
@@ -137,7 +139,9 @@ def _teeth(arch: _Arch, crowns: tuple[Crown, ...]) -> list[tuple[NDArray, NDArra
     return blocks
 
 
-def _gum(arch: _Arch, crowns: tuple[Crown, ...]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _gum(
+    arch: _Arch, crowns: tuple[Crown, ...], tuck: tuple[float, float]
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Points, polygons, UV and tone of a sheet over the necks of the teeth: outer side, ridge, inner side."""
     borders = _edges_along(crowns)
     half = [(number, share) for number in range(len(crowns)) for share in STATIONS] + [(len(crowns) - 1, 1.0)]
@@ -156,7 +160,14 @@ def _gum(arch: _Arch, crowns: tuple[Crown, ...]) -> tuple[NDArray, NDArray, NDAr
     tone = np.stack(
         [np.full(points.shape[:2], GUM_TONE), np.broadcast_to(depth / GUM_ROWS[0][0], points.shape[:2])], -1
     )
+    points[:, :2] -= np.array(tuck)[:, None] * _outwards(points)[:, None]  # the UV stays that of the plain sheet
     return points.reshape(-1, 3), quads.astype(np.int32), uv.reshape(-1, 2), tone.reshape(-1, 2)
+
+
+def _outwards(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S,3) level directions from the inner to the outer edge of each of S sections (S,R,3)."""
+    across = (points[:, 0] - points[:, -1]) * [1, 0, 1]
+    return across / np.linalg.norm(across, axis=1, keepdims=True)
 
 
 def _section(

@@ -155,7 +155,7 @@ def _sized(part: Part, number: int, chosen: NDArray[np.bool_], scale: float) -> 
     rows = np.flatnonzero(chosen)
     polygons = chosen[part.uv_polygons[:, 0]]
     flat = np.concatenate([part.uv, np.zeros((len(part.uv), 1))], axis=1)
-    wide = _area(part.vertices, part.polygons[polygons]) / _area(flat, part.uv_polygons[polygons])
+    wide = surface_area(part.vertices, part.polygons[polygons]) / surface_area(flat, part.uv_polygons[polygons])
     turned = _signed_area(part.uv, part.uv_polygons[polygons]) < 0
     box = part.uv[rows] * ([-1, 1] if turned else [1, 1]) * np.sqrt(wide) * scale
     return _Island(number, rows, box - box.min(axis=0))
@@ -166,7 +166,8 @@ def _signed_area(uv: NDArray[np.float64], polygons: NDArray[np.int32]) -> float:
     return float(np.cross(uv[polygons[:, 2]] - uv[polygons[:, 0]], uv[last] - uv[polygons[:, 1]]).sum()) / 2
 
 
-def _area(points: NDArray[np.float64], polygons: NDArray[np.int32]) -> float:
+def surface_area(points: NDArray[np.float64], polygons: NDArray[np.int32]) -> float:
+    """Area of quads and triangles (P,4) between points (N,3)."""
     last = np.where(polygons[:, 3] < 0, polygons[:, 2], polygons[:, 3])
     across = np.cross(points[polygons[:, 2]] - points[polygons[:, 0]], points[last] - points[polygons[:, 1]])
     return float(np.linalg.norm(across, axis=1).sum()) / 2

@@ -69,14 +69,15 @@ def measure_variation(source: HeadSource) -> Variation:
     mean = (mean + mean[source.mirror] * [-1, 1, 1]) / 2
     sealing = lips.sealing(source, mean)
     closed = sparse.csr_matrix((sparse.identity(len(mean)) + sealing) @ mouth.following(source, mean))
+    mean = mean + sealing @ mean
     return Variation(
-        mean=mean + sealing @ mean,
+        mean=mean,
         unit=unit,
         displacements=_apply(closed, displacements),
         covariance=covariance,
         asymmetric=_apply(closed, lopsided),
         asymmetric_covariance=np.diag(np.square(differences, dtype=np.float64)),
-        units=FaceUnits(source, sealing),
+        units=FaceUnits(source, mean, unit, sealing),
     )
 
 

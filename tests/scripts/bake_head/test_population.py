@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scripts.bake_head import survey
-from scripts.bake_head.expression import eyeball_turn, rigid_motion
+from scripts.bake_head.expression import LOOKS, eyeball_turn
 from scripts.bake_head.identity import Axis, condense, sample_macros
 from scripts.bake_head.parts import follow_affine, follow_vertices
 from scripts.bake_head.variation import _remainder, without_drift
@@ -108,14 +108,12 @@ def test_affine_follower_repeats_an_affine_motion() -> None:
     assert np.allclose(follow_vertices(np.array([3, 7]), 60) @ figure, figure[[3, 7]])
 
 
-def test_rigid_motion_is_found_and_turns_an_eye_about_its_joint() -> None:
-    rng = np.random.default_rng(4)
-    before = rng.standard_normal((30, 3))
-    turn = rotation(0.4)
-    found, shift = rigid_motion(before, before @ turn.T + [1, 2, 3])
-    assert np.allclose(found, turn)
-    assert np.allclose(shift, [1, 2, 3])
-    pivot, points = np.array([0.5, 0.2, -0.1]), rng.standard_normal((4, 3))
-    moved = points + eyeball_turn(points, pivot, before, before @ turn.T + [1, 2, 3] - before)
-    assert np.allclose(np.linalg.norm(moved - pivot, axis=1), np.linalg.norm(points - pivot, axis=1))
-    assert np.allclose(moved - pivot, (points - pivot) @ turn.T)
+@pytest.mark.parametrize(("side", "out"), [("Left", 1), ("Right", -1)])
+def test_look_units_turn_an_eye_about_its_joint(side: str, out: int) -> None:
+    pivot = np.array([0.5, 0.2, -0.1])
+    ways = {"Up": [0, 1, 0], "Down": [0, -1, 0], "Out": [out, 0, 0], "In": [-out, 0, 0]}
+    ahead = pivot[None] + [[0, 0, 1]]
+    for way, direction in ways.items():
+        front = eyeball_turn(ahead, pivot, f"eyeLook{way}{side}")[0] + [0, 0, 1]
+        expected = np.sin(np.radians(LOOKS[way])) * np.array(direction) + [0, 0, np.cos(np.radians(LOOKS[way]))]
+        assert np.allclose(front, expected)
