@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...engine.result import Reconstruction
 from .access import vector, view_layer_of
-from .hinge import JAW, jaw_hinge
+from .hinge import JAW
 from .space import Space
 from .transaction import Transaction
 
@@ -38,12 +38,9 @@ def plan_bones(reconstruction: Reconstruction) -> list[BonePlan]:
     """Heads and tails of all bones.
 
     The neck ends at the head's joint, the head at the crown, the jaw at the chin, an eye just in front of the cornea;
-    any other bone at its children or straight up. The jaw starts at the hinge of `jawOpen`.
+    any other bone at its children or straight up.
     """
     heads = reconstruction.joints.astype(np.float64)
-    hinge = jaw_hinge(reconstruction)
-    if hinge is not None:
-        heads[reconstruction.joint_names.index(JAW)] = hinge.pivot
     return [
         BonePlan(name, int(reconstruction.joint_parents[index]), heads[index], _bone_tail(reconstruction, heads, index))
         for index, name in enumerate(reconstruction.joint_names)

@@ -22,7 +22,7 @@ from typing import Any
 import bpy
 
 from ...engine.result import Reconstruction
-from .hinge import JAW, JAW_KEY, jaw_hinge
+from .hinge import JAW, JAW_KEY, opening_angle
 
 JAW_LAYER = "jaw_layer"
 
@@ -65,7 +65,6 @@ SHARED_KEYS = {
 def add_limits(rig: bpy.types.Object, keys: bpy.types.Key, reconstruction: Reconstruction) -> None:
     """Give every known bone a Limit Rotation constraint, and tie jaw and eyes to the keys they share work with."""
     assert rig.pose is not None
-    hinge = jaw_hinge(reconstruction)
     rig[JAW_LAYER] = 0.0
     about: Any = rig.id_properties_ui(JAW_LAYER)
     about.update(
@@ -74,8 +73,8 @@ def add_limits(rig: bpy.types.Object, keys: bpy.types.Key, reconstruction: Recon
     for bone in rig.pose.bones:
         if bone.name not in LIMITS:
             continue
-        if bone.name == JAW and hinge is not None and JAW_KEY in keys.key_blocks:
-            _yield_to_key(rig, bone, keys, hinge.angle)
+        if bone.name == JAW and JAW_KEY in keys.key_blocks:
+            _yield_to_key(rig, bone, keys, opening_angle(reconstruction))
         limit = _limit_rotation(bone, LIMITS[bone.name])
         for end, key in SHARED_KEYS.get(bone.name, {}).items():
             if key in keys.key_blocks:
