@@ -26,7 +26,8 @@ IRIS_RADIUS = 0.0059
 """Metres; nearly the same in all adults."""
 IRIS_COLOURS = ((0.05, 0.025, 0.012), (0.10, 0.05, 0.022), (0.12, 0.10, 0.05), (0.09, 0.13, 0.14), (0.06, 0.10, 0.16))
 """Linear RGB: dark brown, brown, hazel, grey, blue."""
-PAINT = {"teeth": (0.62, 0.58, 0.48), "tongue": (0.33, 0.12, 0.11), "lashes": (0.012, 0.009, 0.008)}
+PLAIN_PARTS = ("teeth", "tongue", "lashes")
+"""Slots that keep the base skin's colours: enamel and gums, for example, share one."""
 SCLERA = (0.62, 0.58, 0.55)
 
 
@@ -177,8 +178,9 @@ def paint_face(
     hair = np.minimum(np.array([0.030, 0.018, 0.011]) * np.exp(rng.normal(0, 0.8)), 0.4 * skin)
     _mix(albedo, brow_cover(head, place, rng), hair)
     _paint_eyes(head, place, albedo, rng)
-    for name, colour in PAINT.items():
-        albedo[place.material == head.material_names.index(name)] = colour
+    base = load_base_skin(len(place.mask)).albedo[place.mask]
+    parts = np.isin(place.material, [head.material_names.index(name) for name in PLAIN_PARTS])
+    albedo[parts] = srgb_to_linear(base[parts])
     collar = head.vertices[head.regions["face"], 1].min() - rng.uniform(0.06, 0.11)
     clothes = place.rest[:, 1] < collar + 0.25 * np.abs(place.rest[:, 0])
     albedo[clothes] = rng.uniform(0.01, 0.6, 3)
