@@ -67,13 +67,13 @@ def make_texture(
     twin = Layer(match(twin.color, lit.color, np.minimum(twin.weight, trusted_skin), surface, head), twin.weight)
     bare = blend(skin, twin, under)
     progress.check()
-    hair = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
+    grown = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
     # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
-    skin_shown = seen.bare + hair.allowed * (seen.skin - seen.bare)
-    shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * hair.allowed, 1) * on_skin
+    skin_shown = seen.bare + grown.allowed * (seen.skin - seen.bare)
+    shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
     direct = Layer(lit.color, soften(shown, surface, 0.006))
     color = bare
-    color[hair.texels] += hair.cover[:, None] * (hair.color - color[hair.texels])
+    color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
     color += direct.weight[:, None] * (direct.color - color)
     other = np.nonzero(~on_skin)[0]
     color[other] = base_color[other]
@@ -85,7 +85,7 @@ def make_texture(
         confidence,
         lit.illumination,
         skin_color,
-        skin_color if hair.mean is None else hair.mean,
+        skin_color if grown.mean is None else grown.mean,
         warnings=_warnings(direct, face_texels, masks.glasses),
     )
 
