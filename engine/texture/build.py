@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,25 +56,21 @@ def make_texture(
     normals = vertex_normals(posed, head.faces)
     facing = view_cosine(posed, normals, fit.camera)
     lit = delight(seen.color, relative, trusted_skin * face_texels, normals, facing, surface, head)
+    seen = replace(seen, color=lit.color)  # the lit photo is not needed any more, nor kept in memory
     progress.check()
     skin_color = _mean_color(lit.color / np.maximum(relative, 0.05), trusted_skin * face_texels)
-    expected = relative * skin_color
     beard = surface.flat(base.regions["beard"])
-    like_skin, plain = believable(head, surface, seen, lit.color, expected, seen.skin * on_skin, beard)
+    like_skin, plain = believable(head, surface, seen, lit.color, relative * skin_color, seen.skin * on_skin, beard)
+    del relative
     trusted_skin = trusted_skin * like_skin
-    skin = Layer(lit.color, soften(trusted_skin, surface, 0.006))
-    under = match(base_color, lit.color, trusted_skin * plain, surface, head)
     progress.check()
-    twin = mirrored(Layer(lit.color, soften(trusted_skin, surface, 0.01)), surface)
-    twin = Layer(match(twin.color, lit.color, np.minimum(twin.weight, trusted_skin), surface, head), twin.weight)
-    bare = blend(skin, twin, under)
+    color = _complete_skin(head, surface, base_color, lit.color, trusted_skin, plain)
     progress.check()
     grown = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
     # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
     skin_shown = seen.bare + grown.allowed * (seen.skin - seen.bare)
     shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
     direct = Layer(lit.color, soften(shown, surface, 0.006))
-    color = bare
     color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
     color += direct.weight[:, None] * (direct.color - color)
     other = np.nonzero(~on_skin)[0]
@@ -88,6 +86,26 @@ def make_texture(
         skin_color if grown.mean is None else grown.mean,
         warnings=_warnings(direct, face_texels, masks.glasses),
     )
+
+
+def _complete_skin(
+    head: HeadModel,
+    surface: UvSurface,
+    base_color: NDArray[np.float32],
+    color: NDArray[np.float32],
+    trusted: NDArray[np.float32],
+    plain: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """(N,3) skin without hair: the photo's where it is trusted (N,), the other side's mirrored, the base skin's.
+
+    Args:
+        plain: (N,) how far the photo's skin may colour the base skin.
+    """
+    skin = Layer(color, soften(trusted, surface, 0.006))
+    under = match(base_color, color, trusted * plain, surface, head)
+    twin = mirrored(Layer(color, soften(trusted, surface, 0.01)), surface)
+    twin = Layer(match(twin.color, color, np.minimum(twin.weight, trusted), surface, head), twin.weight)
+    return blend(skin, twin, under)
 
 
 def _mean_color(color: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:

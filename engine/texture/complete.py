@@ -109,6 +109,9 @@ def soften(weight: NDArray, surface: UvSurface, fraction: float) -> NDArray[np.f
 
 def blend(direct: Layer, twin: Layer, base: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mix the photo, the mirrored photo and the base by trust. All are matched already. (N,3) linear."""
-    mixed = base + (twin.weight * np.float32(MIRROR_REACH))[:, None] * (twin.color - base)
-    mixed += direct.weight[:, None] * (direct.color - mixed)
+    mixed = base.copy()
+    for source, weight in ((twin.color, twin.weight * np.float32(MIRROR_REACH)), (direct.color, direct.weight)):
+        change = source - mixed
+        change *= weight[:, None]
+        mixed += change
     return mixed
