@@ -2,7 +2,7 @@
 
 Writes engine/fitting/data/calibration.npz, for photos, and engine/evaluation/data/calibration_renders.npz, for renders.
 The portraits (*.jpg) should be many people, one picture each, nearly frontal; those in DIR/same_person_pairs.csv are
-left out, so that consistency can be measured on them. About 25 minutes on one core for 1000 renders.
+left out, so that consistency can be measured on them. About 20 minutes on one core.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def main() -> None:
     """Calibrate and write both files."""
     parser = argparse.ArgumentParser(description="Calibrate MediaPipe's points on the bundled head.")
     parser.add_argument("--portraits", type=Path, required=True, help="folder of portraits of many people")
-    parser.add_argument("--renders", type=int, default=1000, help="how many heads to render")
-    parser.add_argument("--most", type=int, default=130, help="how many portraits to use")
+    parser.add_argument("--renders", type=int, default=1500, help="how many heads to render")
+    parser.add_argument("--most", type=int, default=200, help="how many portraits to use")
     arguments = parser.parse_args()
     head = load_head("open")
     people = portraits(arguments.portraits, arguments.most)

@@ -21,6 +21,7 @@ SCALES = ((0.035, 1.0), (0.015, 0.55))
 ASYMMETRY = 0.35  # standard deviation of the asymmetric part, as a share of the symmetric one's
 INDUCING = 44  # places on one half of the face that carry the process
 FADE = 0.045  # metres from the nearest landmark at which offsets have faded out
+CARRIERS = {"jaw": "teeth.lower"}  # joints that go with a part of another name
 RIGID_PARTS = ("eye.L", "eye.R", "teeth.upper", "teeth.lower")
 
 
@@ -71,8 +72,9 @@ def _build(head: HeadModel) -> Deformation:
         if part in head.regions and head.regions[part].any():
             surface[:, head.regions[part]] = surface[:, head.regions[part]].mean(axis=1, keepdims=True)
     for i, name in enumerate(head.joint_names):
-        if name in head.regions and head.regions[name].any():  # an eye's joint goes with its ball
-            joints[:, i] = surface[:, head.regions[name]].mean(axis=1)
+        part = CARRIERS.get(name, name)
+        if part in head.regions and head.regions[part].any():  # an eye's joint goes with its ball
+            joints[:, i] = surface[:, head.regions[part]].mean(axis=1)
     return Deformation(surface, joints)
 
 

@@ -1,8 +1,8 @@
 """The size of a head, which one photo does not show: a larger head farther away looks the same.
 
 What the shape says about the size is too little to be of use: solved along with it, the size came out unrelated to the
-true one (correlation -0.06 on 60 rendered heads) and 5.6 % off, where the mean size is 4.2 % off. So identity
-components change the shape only, and every face keeps the mean face's size.
+true one and farther from it than the mean size is. So identity components change the shape only, and every face keeps
+the mean face's size.
 """
 
 from __future__ import annotations

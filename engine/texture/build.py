@@ -70,7 +70,9 @@ def make_texture(
     # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
     skin_shown = seen.bare + grown.allowed * (seen.skin - seen.bare)
     shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
-    direct = Layer(lit.color, soften(shown, surface, 0.006))
+    # The lids' rims are borders of what is seen, but no place to fade: their lashes' line is the eye's outline.
+    behind_lids = surface.smooth(head.regions["eye_sockets"][:, None], head.faces)[:, 0] > 0.5
+    direct = Layer(lit.color, soften(shown, surface, 0.006, open_to=behind_lids))
     color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
     color += direct.weight[:, None] * (direct.color - color)
     other = np.nonzero(~on_skin)[0]

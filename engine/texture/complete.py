@@ -98,11 +98,20 @@ def mirrored(layer: Layer, surface: UvSurface) -> Layer:
     return Layer(surface.flat(color), surface.flat(weight))
 
 
-def soften(weight: NDArray, surface: UvSurface, fraction: float) -> NDArray[np.float32]:
-    """Ramp a weight down inside its area so that it reaches 0 at the border; `fraction` of the square's side wide."""
+def soften(
+    weight: NDArray, surface: UvSurface, fraction: float, open_to: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Ramp a weight down inside its area so that it reaches 0 at the border; `fraction` of the square's side wide.
+
+    Args:
+        open_to: (N,) texels towards which there is no border, whatever their weight.
+    """
     reach = max(1.0, fraction * surface.size)
     picture = surface.picture(weight)
-    inside = ((picture > 0.02) | ~surface.mask).astype(np.uint8)
+    inside = (picture > 0.02) | ~surface.mask
+    if open_to is not None:
+        inside |= surface.picture(open_to) > 0
+    inside = inside.astype(np.uint8)
     distance = surface.flat(cv2.distanceTransform(inside, cv2.DIST_L2, 3))
     return weight * smoothstep(distance, 0.0, reach)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,9 +25,11 @@ EDGE_REACH = 0.005
 BORDER = (0.0015, 0.005)
 """Where trust begins and is complete inside the border to background and clothes, metres."""
 FINE_BORDER = (0.0, 0.001)
-"""The same for the border to eyes, mouth and glasses' frames, whose place is known well."""
+"""The same for the border to mouth and glasses' frames, whose place is known well."""
 HAIR_BORDER = (0.0, 0.006)
 """The same for skin beside hair, whose strands and shadow would be spread over what is completed from it."""
+LASHES = 0.0018
+"""So far below the upper contour of the eye what is seen is the lashes' dark line, which is the lid's own, metres."""
 FOLDED = (1.5, 3.0)
 """Growth of the skin in a blink between which it counts as folded away."""
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
@@ -85,6 +87,7 @@ def project_photo(
     trust = smoothstep(facing[front], GRAZING, SQUARE) * visible
     trust *= 1 - surface.smooth(folded[:, None], head.faces)[front, 0]
     scale = float(camera.K[0, 0] / np.median(depth))
+    masks = with_lash_line(masks, camera, scale)
     trust *= sample(_well_inside(masks, scale), places)
     hairless = masks.skin * _drawn_in(masks.hair < 0.3, HAIR_BORDER, scale)
     photo = _prefiltered(pixels, len(front), places)
@@ -151,6 +154,18 @@ def _prefiltered(pixels: NDArray[np.uint8], texels: int, places: NDArray[np.floa
     return pixels if stride < 1.5 else cv2.GaussianBlur(pixels, (0, 0), 0.4 * stride)
 
 
+def with_lash_line(masks: Masks, camera: Camera, scale: float) -> Masks:
+    """The masks with the dark line of the upper lashes, which detectors count to the eye, given to the skin.
+
+    Args:
+        scale: pixels a metre.
+    """
+    x, y = camera.world_to_camera[:2, 1] * -LASHES * scale  # downwards along the head
+    lower = cv2.warpAffine(masks.eyes, np.array([[1.0, 0.0, x], [0.0, 1.0, y]]), masks.eyes.shape[::-1])
+    eyes = np.minimum(masks.eyes, lower)
+    return replace(masks, eyes=eyes, skin=np.minimum(masks.skin + masks.eyes - eyes, 1.0))
+
+
 def _well_inside(masks: Masks, scale: float) -> NDArray[np.float32]:
     """(H,W) 0..1: what shows of skin and hair, drawn in from its borders, where other things tint the pixels.
 
@@ -162,7 +177,8 @@ def _well_inside(masks: Masks, scale: float) -> NDArray[np.float32]:
     features = np.maximum(masks.eyes, masks.inner_mouth)
     frames = np.zeros_like(features) if masks.frames is None else masks.frames
     trust = _drawn_in(masks.skin + masks.hair + features + frames > 0.5, BORDER, scale)
-    return trust * _drawn_in(np.maximum(features, frames) < 0.5, FINE_BORDER, scale)
+    trust *= masks.eyes < 0.5
+    return trust * _drawn_in(np.maximum(masks.inner_mouth, frames) < 0.5, FINE_BORDER, scale)
 
 
 def _drawn_in(inside: NDArray[np.bool_], border: tuple[float, float], scale: float) -> NDArray[np.float32]:

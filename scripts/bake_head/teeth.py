@@ -19,7 +19,7 @@ SPACING = 0.985
 """Neighbours overlap by the rest, so that no gap opens between them."""
 SLOPE = 0.11
 """How steeply the chewing plane rises towards the back."""
-EDGE = {"upper": -1.9, "lower": 0.2}
+EDGE = {"upper": -3.6, "lower": -0.9}
 """Height of the front teeth's edges above the middle between both slabs, millimetres: the upper overlap the lower."""
 FORWARD = {"upper": 0.4, "lower": 0.2}
 """How far the teeth's faces lie before the slab's outline, millimetres: the figure's are far behind its lips."""

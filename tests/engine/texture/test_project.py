@@ -9,7 +9,7 @@ from engine.perception.observation import Masks
 from engine.render.lighting import ambient, directional, irradiance, srgb_to_linear
 from engine.render.shade import render_head
 from engine.texture.delight import delight
-from engine.texture.project import head_view, project_photo, unfolding
+from engine.texture.project import LASHES, head_view, project_photo, unfolding, with_lash_line
 from engine.texture.surface import uv_surface, vertex_normals
 
 SIZE, SIDE = 256, 384
@@ -85,6 +85,18 @@ def test_lips_and_lids_are_believed_up_to_their_border_and_frames_closely(head, 
         assert trust[near & (np.abs(places[:, 1] - y) < 3)].max() < 0.05
         beyond = near & (places[:, 1] > y + 8) & (places[:, 1] < y + 12)
         assert np.median(trust[beyond]) > 0.9
+
+
+def test_the_lashes_line_in_the_eyes_mask_belongs_to_the_lid(head, camera):
+    """Detectors count the dark line to the eye: its upper rim is given back to the skin, the rest stays the eye's."""
+    _, masks = photograph(head, camera, np.full((SIZE, SIZE, 3), 128, np.uint8), ambient())
+    eyes = np.zeros((SIDE, SIDE), np.float32)
+    eyes[100:112, 150:170] = 1
+    found = with_lash_line(Masks(masks.person, 1 - eyes, masks.hair, eyes, masks.hair), camera, 2 / LASHES)
+    assert (found.skin[100:102, 152:168] == 1).all()
+    np.testing.assert_allclose(found.eyes[103:112, 152:168], 1)
+    np.testing.assert_allclose(found.skin[103:112, 152:168], 0, atol=1e-6)
+    np.testing.assert_allclose(found.skin + found.eyes, 1, atol=1e-6)
 
 
 def test_a_collar_is_kept_away_from(head, camera):

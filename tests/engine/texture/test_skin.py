@@ -115,6 +115,7 @@ def test_hair_seen_in_front_covers_the_scalp_behind_but_no_ear(head, surface):
     assert cover[scalp & behind & on_skin].mean() > 0.9
     assert cover[region(head, surface, "ears")].mean() < 0.1
     assert cover[region(head, surface, "neck")].mean() < 0.1
+    assert hair.mean is not None
     np.testing.assert_allclose(hair.mean, BLACK, atol=1e-4)
     assert hair.color[hair.cover > 0.9].mean() < 2 * BLACK.mean()
 
