@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -70,13 +71,13 @@ def preview(reconstruction: Reconstruction, photo_pixels: NDArray[np.uint8]) -> 
     crop = head_crop(reconstruction)
     photo = cut(photo_pixels, crop)
     turn = 35.0 * facing_side(reconstruction)
-    stage = _Stage(reconstruction)
-    neutral, posed = _neutral(reconstruction), _posed(reconstruction)
+    stage = Stage(reconstruction)
+    rest = neutral(reconstruction)
     views = [
-        (posed, crop.camera(reconstruction.camera), reconstruction.illumination),
-        (neutral, turntable(reconstruction, turn), studio()),
-        (neutral, turntable(reconstruction, float(np.copysign(90, turn))), studio()),
-        (_smiling(reconstruction), turntable(reconstruction, float(np.copysign(12, -turn))), studio()),
+        (posed(reconstruction), crop.camera(reconstruction.camera), reconstruction.illumination),
+        (rest, turntable(reconstruction, turn), studio()),
+        (rest, turntable(reconstruction, float(np.copysign(90, turn))), studio()),
+        (acting(reconstruction, EXPRESSION), turntable(reconstruction, float(np.copysign(12, -turn))), studio()),
     ]
     with ThreadPoolExecutor(DRAWN_AT_ONCE) as pool:
         drawn = list(pool.map(lambda view: stage.picture(*view), views))
@@ -105,7 +106,7 @@ def contact_sheet(panels: list[tuple[str, NDArray[np.uint8]]], columns: int) -> 
 
 def head_crop(reconstruction: Reconstruction) -> Crop:
     """The square around the head, chin to crown with room for hair and neck."""
-    points = reconstruction.camera.project(_posed(reconstruction)[_above_collar(reconstruction)])
+    points = reconstruction.camera.project(posed(reconstruction)[_above_collar(reconstruction)])
     low, high = points.min(0), points.max(0)
     side = 1.25 * float((high - low).max())
     centre = (low + high) / 2
@@ -182,7 +183,7 @@ def facing_side(reconstruction: Reconstruction) -> int:
 
 def turntable(reconstruction: Reconstruction, yaw: float) -> Camera:
     """A level portrait camera, `yaw` degrees towards the head's left; the head fills the panel, the bust runs out."""
-    head = _neutral(reconstruction)[_above_collar(reconstruction)]
+    head = neutral(reconstruction)[_above_collar(reconstruction)]
     middle = (head.min(0) + head.max(0)) / 2 - (0, 0.018, 0)
     a = np.radians(yaw)
     right, down, forward = (
@@ -201,20 +202,23 @@ def _with_hair(reconstruction: Reconstruction, vertices: NDArray) -> NDArray:
     return vertices + reconstruction.hair_offset if len(reconstruction.hair_offset) else vertices
 
 
-def _neutral(reconstruction: Reconstruction) -> NDArray:
+def neutral(reconstruction: Reconstruction) -> NDArray:
+    """(V,3) metres: the head at rest, with its hair."""
     return _with_hair(reconstruction, reconstruction.vertices)
 
 
-def _posed(reconstruction: Reconstruction) -> NDArray:
+def posed(reconstruction: Reconstruction) -> NDArray:
+    """(V,3) metres: the head as it is in the photo, with its hair."""
     return _with_hair(reconstruction, reconstruction.posed_vertices)
 
 
-def _smiling(reconstruction: Reconstruction) -> NDArray:
-    weights = np.array([EXPRESSION.get(name, 0.0) for name in reconstruction.expression_names], np.float32)
-    return _neutral(reconstruction) + np.tensordot(weights, reconstruction.expression_basis.astype(np.float32), 1)
+def acting(reconstruction: Reconstruction, expression: Mapping[str, float]) -> NDArray:
+    """(V,3) metres: the neutral head and its hair with expression weights by name."""
+    weights = np.array([expression.get(name, 0.0) for name in reconstruction.expression_names], np.float32)
+    return neutral(reconstruction) + np.tensordot(weights, reconstruction.expression_basis.astype(np.float32), 1)
 
 
-class _Stage:
+class Stage:
     """Draws the textured head on a neutral backdrop."""
 
     def __init__(self, reconstruction: Reconstruction) -> None:

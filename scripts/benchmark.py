@@ -29,6 +29,7 @@ from engine.evaluation import metrics  # noqa: E402
 from engine.evaluation.calibration import RENDER_CALIBRATION  # noqa: E402
 from engine.evaluation.synthetic import sample_head  # noqa: E402
 from engine.fitting.detector import load_detector  # noqa: E402
+from engine.fitting.pose import similarity  # noqa: E402
 from engine.fitting.solve import fit_head  # noqa: E402
 from engine.heads.loader import load_head  # noqa: E402
 from engine.media.photo import Photo  # noqa: E402
@@ -39,6 +40,7 @@ from engine.perception.masks import make_masks  # noqa: E402
 from engine.pipeline import reconstruct, solve  # noqa: E402
 from engine.progress import Progress  # noqa: E402
 
+SIZE_ONLY = "true shape at the mean size"
 SHARED = Path(os.environ.get("LIKENESS_SHARED", ROOT.parent / "shared"))
 
 
@@ -72,7 +74,8 @@ def synthetic(setting: Setting) -> dict[str, Any]:
     head = load_head("open")
     face = head.regions["face"]
     detectors = {"calibrated on renders": load_detector(RENDER_CALIBRATION), "calibrated for photos": load_detector()}
-    errors: dict[str, list[metrics.ShapeError]] = {name: [] for name in ("mean head", *detectors)}
+    mean_face = head.vertices[face]
+    errors: dict[str, list[metrics.ShapeError]] = {name: [] for name in ("mean head", SIZE_ONLY, *detectors)}
     for seed in range(setting.heads):
         sample = sample_head(seed, head)
         photo = Photo(Path(f"synthetic-{seed}"), sample.image)
@@ -81,13 +84,15 @@ def synthetic(setting: Setting) -> dict[str, Any]:
         except EngineError:
             continue
         truth = sample.neutral[face]
-        errors["mean head"].append(metrics.shape_error(head.vertices[face], truth))
+        errors["mean head"].append(metrics.shape_error(mean_face, truth))
+        errors[SIZE_ONLY].append(metrics.shape_error(truth * similarity(truth, mean_face)[0], truth))
         for name, detector in detectors.items():
             fit = fit_head(head, seen, photo, None, ReconstructOptions(), Progress(), detector)
             errors[name].append(metrics.shape_error(fit.neutral[face], truth))
     mean = np.array([(e.rigid, e.scaled) for e in errors["mean head"]])
     values: dict[str, Any] = {"heads": len(mean), "mean head, rigid mm": float(mean[:, 0].mean()),
                               "mean head, with scale mm": float(mean[:, 1].mean())}  # fmt: skip
+    values[f"{SIZE_ONLY}, rigid / mean head"] = float(np.mean([e.rigid for e in errors[SIZE_ONLY]]) / mean[:, 0].mean())
     for name in detectors:
         found = np.array([(e.rigid, e.scaled) for e in errors[name]])
         ratio = found.mean(0) / mean.mean(0)
