@@ -55,7 +55,7 @@ def make_texture(
     relative = base_color / _mean_color(base_color, face_texels.astype(np.float32))
     normals = vertex_normals(posed, head.faces)
     facing = view_cosine(posed, normals, fit.camera)
-    lit = delight(seen.color, relative, trusted_skin * face_texels, normals, facing, surface, head)
+    lit = delight(seen.color, relative, trusted_skin * face_texels, normals, facing, seen.hair, surface, head)
     seen = replace(seen, color=lit.color)  # the lit photo is not needed any more, nor kept in memory
     progress.check()
     skin_color = _mean_color(lit.color / np.maximum(relative, 0.05), trusted_skin * face_texels)

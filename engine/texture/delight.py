@@ -51,6 +51,7 @@ def delight(
     weights: NDArray[np.float32],
     normals: NDArray[np.float32],
     facing: NDArray[np.float32],
+    hair: NDArray[np.float32],
     surface: UvSurface,
     head: HeadModel,
 ) -> Delit:
@@ -62,6 +63,7 @@ def delight(
         weights: (N,) trusted skin of the face.
         normals: (V,3) head frame. Shading varies slowly: it is solved and evaluated at the vertices.
         facing: (V,) cosine of the view angle.
+        hair: (N,) 0..1, what is hair: white hair is no highlight.
     """
     normals = smoothed(normals, surface_edges(head))
     part = sparse(surface)
@@ -76,7 +78,7 @@ def delight(
     shading = surface.smooth(
         shading * _left_over(shading, expected * mean, observed, trust, lit, facing, head), head.faces
     )
-    return Delit(without_shine(color / shading, relative, weights, surface), light)
+    return Delit(without_shine(color / shading, relative, weights, hair, surface), light)
 
 
 def _left_over(
@@ -102,7 +104,11 @@ def _left_over(
 
 
 def without_shine(
-    color: NDArray[np.float32], relative: NDArray[np.float32], weights: NDArray[np.float32], surface: UvSurface
+    color: NDArray[np.float32],
+    relative: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    hair: NDArray[np.float32],
+    surface: UvSurface,
 ) -> NDArray[np.float32]:
     """Skin with its highlights attenuated: what is both brighter and less saturated than the face's own colour.
 
@@ -113,6 +119,7 @@ def without_shine(
         color: (N,3) linear RGB, shading divided out.
         relative: (N,3) expected variation of albedo, about 1.
         weights: (N,) trusted skin of the face.
+        hair: (N,) 0..1, what is hair and stays as it is.
     """
     part = np.nonzero(weights > 0.5)[0][:: max(1, int((weights > 0.5).sum()) // 20_000)]
     if len(part) < 100:
@@ -124,7 +131,7 @@ def without_shine(
     white = (color[:, 2] * skin[0] - color[:, 0] * skin[2]) / span - max(usual, 0.0)
     third = np.full(3, 1 / 3, np.float32)
     brightness = color @ third / (float(skin.mean()) * np.maximum(relative @ third, 0.3))
-    shine = SHINE * np.maximum(white, 0) * smoothstep(brightness, *SHINY)
+    shine = SHINE * np.maximum(white, 0) * smoothstep(brightness, *SHINY) * (1 - hair)
     # A photo's colour is coarser than its brightness: without blur, the difference would print as specks.
     small = surface.size // 4
     shine = cv2.resize(surface.picture(shine), (small, small), interpolation=cv2.INTER_AREA)

@@ -124,7 +124,8 @@ def test_light_and_skin_come_apart(head, camera):
     surface, seen = project(head, camera, np.tile(SKIN, (SIZE, SIZE, 1)), light)
     normals = vertex_normals(head.vertices, head.faces)
     weights = seen.seen * (head.face_materials[surface.faces] == 0)
-    lit = delight(seen.color, np.ones_like(seen.color), weights, normals, normals[:, 2], surface, head)
+    bald = np.zeros_like(weights)
+    lit = delight(seen.color, np.ones_like(seen.color), weights, normals, normals[:, 2], bald, surface, head)
     found = lit.color[weights > 0.5]
     assert (found.std(0) / found.mean(0)).max() < 0.06
     front = normals[head.regions["face"] & (normals[:, 2] > 0.3)]

@@ -45,7 +45,9 @@ def test_highlights_lose_brightness_and_regain_saturation(head, surface):
     across = np.abs(surface.gather(head.vertices, head.faces)[:, 0])
     shiny = across < 0.01
     color[shiny] += 0.3
-    found = without_shine(color, np.ones_like(color), np.ones(len(color), np.float32), surface)
+    found = without_shine(
+        color, np.ones_like(color), np.ones(len(color), np.float32), np.zeros(len(color), np.float32), surface
+    )
     np.testing.assert_allclose(found[across > 0.03], color[across > 0.03], atol=0.03)
     taken = (color - found)[shiny].mean(0)
     assert 0.08 < taken.min() < 0.3
@@ -58,8 +60,19 @@ def test_dark_skin_and_lips_are_not_shine(surface):
     color = np.tile(SKIN, (len(surface.faces), 1))
     color[::3] *= 0.5
     color[1::3] = [0.4, 0.12, 0.13]
-    found = without_shine(color, np.ones_like(color), np.ones(len(color), np.float32), surface)
+    found = without_shine(
+        color, np.ones_like(color), np.ones(len(color), np.float32), np.zeros(len(color), np.float32), surface
+    )
     np.testing.assert_allclose(found, color, atol=0.005)
+
+
+def test_white_hair_is_no_highlight(surface):
+    color = np.tile(SKIN, (len(surface.faces), 1))
+    color[::2] = 0.7
+    hair = np.zeros(len(color), np.float32)
+    hair[::2] = 1
+    found = without_shine(color, np.ones_like(color), 1 - hair, hair, surface)
+    np.testing.assert_allclose(found[::2], 0.7)
 
 
 def judged(head, surface, color):
