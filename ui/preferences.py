@@ -68,6 +68,7 @@ def draw_engine(layout: Any, context: bpy.types.Context) -> None:
 
 def draw_report(layout: Any, report: dict[str, Any]) -> None:
     """Versions and devices, a line each."""
+    layout.separator(factor=0.0)  # see draw_error
     lines = [*report.get("versions", {}).items()]
     chosen = report.get("device", "")
     for device, name in report.get("devices", {}).items():
@@ -84,8 +85,10 @@ def draw_report(layout: Any, report: dict[str, Any]) -> None:
 def draw_error(layout: Any, context: bpy.types.Context, error: Any) -> None:
     """What went wrong, and the cure, wrapped to the region's width.
 
-    No box: Blender draws one that takes a progress bar's place as a full bar.
+    Blender keeps a progress bar that is under the mouse, and draws what takes its place as a full bar: the gap of no
+    height does.
     """
+    layout.separator(factor=0.0)
     column = layout.column(align=True)
     column.alert = True
     for index, line in enumerate(wrapped(context, error.message)):

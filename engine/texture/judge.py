@@ -14,15 +14,15 @@ SIDE = 512
 """Side of the picture on which skin is judged, texels."""
 FLOOR = 0.01
 """Added to linear colours before logarithms are taken."""
-FRONT = (0.6, 0.88)
+FRONT = (0.4, 0.7)
 """Cosines of the view angle between which the face counts as seen from the front."""
 FEATURES = ("lips", "brows", "eyelids", "nose")
 """What may be of any colour."""
-TINT = (0.22, 0.45)
+TINT = (0.32, 0.6)
 """Difference in the logarithm of red to blue or green to the mean at which doubt begins and is complete."""
-LEVEL = (0.25, 0.6)
+LEVEL = (0.4, 0.85)
 """The same for brightness."""
-NECK = 0.7
+NECK = 2.2
 """How much more a difference counts on the neck, where collars and the chin's shadow are."""
 BEARDED = 0.6
 """With less of the beard's area like skin than that, the person has a beard."""

@@ -20,7 +20,7 @@ DEPTH_SLACK = 0.004
 """How far behind the nearest surface a texel may lie and still count as seen, metres."""
 EDGE_JUMP = 0.01
 """A step in depth this large is an occluding edge, metres."""
-EDGE_REACH = 0.005
+EDGE_REACH = 0.0035
 """What lies behind an occluding edge is not trusted this close to it, in sides of the depth picture."""
 BORDER = (0.0015, 0.005)
 """Where trust begins and is complete inside the border to background and clothes, metres."""
@@ -33,7 +33,7 @@ LASHES = 0.0018
 FOLDED = (1.5, 3.0)
 """Growth of the skin in a blink between which it counts as folded away."""
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
-GRAZING, SQUARE = 0.15, 0.5
+GRAZING, SQUARE = 0.15, 0.4
 """Cosines of the view angle at which trust begins and is complete."""
 
 

@@ -26,8 +26,9 @@ class Layout:
 
     row = column = box = split = _nested
 
-    def separator(self):
-        self.notes.append("---")
+    def separator(self, factor=1.0):
+        if factor:
+            self.notes.append("---")
 
     def label(self, text, icon="NONE"):
         self._icon(icon)
