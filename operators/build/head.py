@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
+from mathutils import Vector
 
 from ...engine.result import Reconstruction
 from .access import scene_of, view_layer_of
@@ -21,6 +22,10 @@ from .mesh import add_subdivision, build_mesh
 from .space import Space
 from .transaction import Transaction
 from .world import build_world
+
+SIGNATURE = "likeness_name"
+APART = 0.6
+"""Between neighbouring heads, metres: wider than a bust's shoulders."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class BuildOptions:
         world_light: replace the scene's world by the photo's light.
         subdivision: smooths the surface this many times in renders (never in the viewport), 0 for not at all.
         image_folder: keep the pictures as files here; None packs them into the .blend.
-        location: where the head stands, Blender units; None for the 3D cursor.
+        location: where the head stands, Blender units; None for the 3D cursor, beside heads that stand there.
     """
 
     identity_keys: int = 20
@@ -100,8 +105,7 @@ def build_head(
         scene.collection.children.link(collection)
         built = _build(context, collection, reconstruction, folder, options, space, transaction)
         base = built.rig or built.head
-        place = scene.cursor.location if options.location is None else options.location
-        base.location = place
+        base.location = _free_place(scene, space) if options.location is None else options.location
         base.location.z -= float(space.to_blender(reconstruction.vertices)[:, 2].min())
         for block in (collection, built.head, *([built.rig] if built.rig else [])):
             _sign(block, reconstruction)
@@ -201,10 +205,19 @@ def _build_view(
     return view, warnings
 
 
+def _free_place(scene: bpy.types.Scene, space: Space) -> Vector:
+    """The 3D cursor's location, or the next free one to its right: heads inside each other look broken."""
+    taken = [item.location for item in scene.objects if SIGNATURE in item and item.parent is None]
+    place = scene.cursor.location.copy()
+    while any((place - other).xy.length < APART / 2 * space.scale for other in taken):
+        place.x += APART * space.scale
+    return place
+
+
 def _sign(block: bpy.types.ID, reconstruction: Reconstruction) -> None:
     """Write where the head comes from on a data-block, as custom properties."""
     report = reconstruction.report
-    block["likeness_name"] = reconstruction.name
+    block[SIGNATURE] = reconstruction.name
     block["likeness_provenance"] = json.dumps(report.get("provenance", {}), ensure_ascii=False, default=str)
     block["likeness_report"] = json.dumps(report, ensure_ascii=False, default=str)
     block["likeness_expression"] = [float(weight) for weight in reconstruction.expression]

@@ -40,6 +40,17 @@ def test_running_again_adds_a_second_head_and_leaves_the_first(person):
     assert {item.name for item in second.collection.objects} == {"sphere.001", "sphere.001 Rig", "sphere.001 Camera"}
 
 
+def test_a_further_head_stands_beside_those_that_are_there(person):
+    bpy.context.scene.cursor.location = (1.0, 2.0, 0.0)
+    heads = [build_head(bpy.context, person) for _ in range(3)]
+    assert np.allclose([head.rig.location.x for head in heads], [1.0, 1.6, 2.2])
+    assert np.allclose([head.rig.location.y for head in heads], 2.0)
+    bpy.context.scene.cursor.location = (1.0, 0.0, 0.0)
+    assert np.allclose(build_head(bpy.context, person).rig.location.xy, (1.0, 0.0))
+    exact = build_head(bpy.context, person, None, BuildOptions(location=(1.0, 2.0, 0.0)))
+    assert np.allclose(exact.rig.location.xy, (1.0, 2.0))
+
+
 def test_options_leave_out_rig_and_camera(person):
     built = build_head(bpy.context, person, None, BuildOptions(rig=False, camera=False))
     assert built.rig is None
