@@ -52,7 +52,6 @@ def reconstruct(
 def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[Reconstruction, np.ndarray]:
     """Everything up to the finished result in memory. Returns it and the upright photo's pixels."""
     started = perf_counter()
-    progress.stage("Starting the engine", 0.0)
     device = choose_device(options.device)
 
     from .fitting.hair import hair_offset
@@ -72,7 +71,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     progress.stage("Separating hair and skin", 0.15)
     masks = make_masks(photo, face)
     progress.stage("Fitting the head", 0.25)
-    fit = fit_head(head, face, photo, masks, options, progress)
+    fit = fit_head(head, face, photo, options, progress)
     hair = hair_offset(head, fit.posed, fit.camera, masks.hair, surface_edges(head))
     progress.stage("Painting the skin", 0.4)
     texture = make_texture(head, fit, hair, photo, face, masks, options, progress)

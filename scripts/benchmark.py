@@ -30,6 +30,7 @@ from engine.evaluation.calibration import RENDER_CALIBRATION  # noqa: E402
 from engine.evaluation.synthetic import sample_head  # noqa: E402
 from engine.fitting.detector import load_detector  # noqa: E402
 from engine.fitting.pose import similarity  # noqa: E402
+from engine.fitting.result import HeadFit  # noqa: E402
 from engine.fitting.solve import fit_head  # noqa: E402
 from engine.heads.loader import load_head  # noqa: E402
 from engine.media.photo import Photo  # noqa: E402
@@ -37,6 +38,7 @@ from engine.media.read import read_photo  # noqa: E402
 from engine.options import ReconstructOptions  # noqa: E402
 from engine.perception.landmarks import find_face  # noqa: E402
 from engine.perception.masks import make_masks  # noqa: E402
+from engine.perception.observation import FaceObservation  # noqa: E402
 from engine.pipeline import reconstruct, solve  # noqa: E402
 from engine.progress import Progress  # noqa: E402
 
@@ -55,7 +57,7 @@ class Setting:
 
 def reprojection(setting: Setting) -> dict[str, Any]:
     """Landmark reprojection on real photos, fractions of the inter-ocular distance."""
-    rows = [_fit(path).errors for path in _readable(setting.photos)]
+    rows = [_fit(*_seen(path)).errors for path in _readable(setting.photos)]
     return {
         "photos": len(rows),
         "mean": float(np.mean([row["mean"] for row in rows])),
@@ -87,7 +89,7 @@ def synthetic(setting: Setting) -> dict[str, Any]:
         errors["mean head"].append(metrics.shape_error(mean_face, truth))
         errors[SIZE_ONLY].append(metrics.shape_error(truth * similarity(truth, mean_face)[0], truth))
         for name, detector in detectors.items():
-            fit = fit_head(head, seen, photo, None, ReconstructOptions(), Progress(), detector)
+            fit = fit_head(head, seen, photo, ReconstructOptions(), Progress(), detector)
             errors[name].append(metrics.shape_error(fit.neutral[face], truth))
     mean = np.array([(e.rigid, e.scaled) for e in errors["mean head"]])
     values: dict[str, Any] = {"heads": len(mean), "mean head, rigid mm": float(mean[:, 0].mean()),
@@ -111,9 +113,8 @@ def consistency(setting: Setting) -> dict[str, Any]:
     shapes, points, people = [], [], []
     for person, pair in enumerate(setting.pairs):
         for path in pair:
-            photo = read_photo(path)
-            seen = find_face(photo)
-            shapes.append(_fit(path).neutral[face])
+            photo, seen = _seen(path)
+            shapes.append(_fit(photo, seen).neutral[face])
             points.append(seen.landmarks)
             people.append(person)
     ours, raw = metrics.discrimination(shapes, people), metrics.discrimination(points, people)
@@ -164,10 +165,13 @@ SECTIONS: dict[str, Callable[[Setting], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def _fit(path: Path):
+def _fit(photo: Photo, seen: FaceObservation) -> HeadFit:
+    return fit_head(load_head("open"), seen, photo, ReconstructOptions(), Progress())
+
+
+def _seen(path: Path) -> tuple[Photo, FaceObservation]:
     photo = read_photo(path)
-    seen = find_face(photo)
-    return fit_head(load_head("open"), seen, photo, make_masks(photo, seen), ReconstructOptions(), Progress())
+    return photo, find_face(photo)
 
 
 def _readable(photos: list[Path]) -> list[Path]:
@@ -175,7 +179,7 @@ def _readable(photos: list[Path]) -> list[Path]:
     kept = []
     for path in photos:
         try:
-            find_face(read_photo(path))
+            _seen(path)
             kept.append(path)
         except EngineError as error:
             print(error, file=sys.stderr)
@@ -201,8 +205,7 @@ def _likeness(view: np.ndarray, pixels: np.ndarray, inside: np.ndarray) -> tuple
 
 def _face_shows(path: Path) -> np.ndarray:
     """(H,W) bool: skin, eyes and mouth as the masks see them, without spectacle frames."""
-    photo = read_photo(path)
-    masks = make_masks(photo, find_face(photo))
+    masks = make_masks(*_seen(path))
     shows = masks.skin + masks.eyes + masks.inner_mouth > 0.5
     return shows if masks.frames is None else shows & (masks.frames < 0.5)
 

@@ -41,7 +41,8 @@ RENDER_CALIBRATION = Path(__file__).parent / "data" / "calibration_renders.npz"
 DEPTH_WEIGHT = 0.3  # of depth in the alignments of seen and true points, which are about the view
 ANSWERED = 70  # directions of displacement whose answer is learned
 MODES = 60  # joint errors kept
-ANSWER_RIDGE, TURN_RIDGE = 1e-3, 1.0  # of the regression; square millimetres, and none
+BIAS_RIDGE, TURN_RIDGE, ANSWER_RIDGE = 1e-3, 1.0, 1e3
+"""Of the regression, for the constant, the pose terms and displacements in millimetres."""
 FLOOR = 0.7e-3  # metres; no point is better than this
 DOUBT = 1.4  # times the errors found: they are not Gaussian, and heads of other seeds came out best so
 PHOTO_DEVIATION = (0.0014, 0.0014, 0.0028)
@@ -93,9 +94,7 @@ def learn_from_renders(head: HeadModel, sights: Sequence[Sight]) -> DetectorMode
     directions = np.linalg.svd(shapes, full_matrices=False)[2][:ANSWERED]
     amounts = shapes @ directions.T
     design = np.concatenate([np.ones((count, 1)), poses, 1e3 * amounts], axis=1)
-    ridge = np.concatenate(
-        [[ANSWER_RIDGE], np.full(poses.shape[1], TURN_RIDGE), np.full(amounts.shape[1], 1.0 / ANSWER_RIDGE)]
-    )
+    ridge = np.concatenate([[BIAS_RIDGE], np.full(poses.shape[1], TURN_RIDGE), np.full(amounts.shape[1], ANSWER_RIDGE)])
     target = errors.reshape(count, -1)
     found = np.linalg.solve(design.T @ design + np.diag(ridge), design.T @ target)
     rest = target - design @ found

@@ -11,7 +11,7 @@ from ..camera import Camera
 from ..heads.model import HeadModel
 from ..media.photo import Photo
 from ..options import ReconstructOptions
-from ..perception.observation import FaceObservation, Masks
+from ..perception.observation import FaceObservation
 from ..progress import Progress
 from .deform import Deformation, smooth_deformation
 from .detector import DetectorModel, load_detector
@@ -48,7 +48,6 @@ def fit_head(
     head: HeadModel,
     observation: FaceObservation,
     photo: Photo,
-    masks: Masks | None,
     options: ReconstructOptions,
     progress: Progress,
     detector: DetectorModel | None = None,
@@ -59,7 +58,6 @@ def fit_head(
         head: the model to fit, with landmarks "mediapipe".
         observation: the seen points.
         photo: for its size and EXIF focal length.
-        masks: who is where in the photo, or None.
         options: `focal_length_px` and `quality` are used.
         progress: polled for cancellation at every step.
         detector: how the observation's detector errs; None takes the bundled calibration for photos.

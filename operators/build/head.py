@@ -10,6 +10,7 @@ import bpy
 from mathutils import Vector
 
 from ...engine.result import Reconstruction
+from ..heads import EXPRESSION_KEY, NAME_KEY, PROVENANCE_KEY, REPORT_KEY
 from .access import scene_of, view_layer_of
 from .armature import bind, build_armature
 from .camera import build_camera, match_render, render_frame, show_photo
@@ -23,7 +24,6 @@ from .space import Space
 from .transaction import Transaction
 from .world import build_world
 
-SIGNATURE = "likeness_name"
 APART = 0.6
 """Between neighbouring heads, metres: wider than a bust's shoulders."""
 
@@ -207,7 +207,7 @@ def _build_view(
 
 def _free_place(scene: bpy.types.Scene, space: Space) -> Vector:
     """The 3D cursor's location, or the next free one to its right: heads inside each other look broken."""
-    taken = [item.location for item in scene.objects if SIGNATURE in item and item.parent is None]
+    taken = [item.location for item in scene.objects if NAME_KEY in item and item.parent is None]
     place = scene.cursor.location.copy()
     while any((place - other).xy.length < APART / 2 * space.scale for other in taken):
         place.x += APART * space.scale
@@ -217,10 +217,10 @@ def _free_place(scene: bpy.types.Scene, space: Space) -> Vector:
 def _sign(block: bpy.types.ID, reconstruction: Reconstruction) -> None:
     """Write where the head comes from on a data-block, as custom properties."""
     report = reconstruction.report
-    block[SIGNATURE] = reconstruction.name
-    block["likeness_provenance"] = json.dumps(report.get("provenance", {}), ensure_ascii=False, default=str)
-    block["likeness_report"] = json.dumps(report, ensure_ascii=False, default=str)
-    block["likeness_expression"] = [float(weight) for weight in reconstruction.expression]
+    block[NAME_KEY] = reconstruction.name
+    block[PROVENANCE_KEY] = json.dumps(report.get("provenance", {}), ensure_ascii=False, default=str)
+    block[REPORT_KEY] = json.dumps(report, ensure_ascii=False, default=str)
+    block[EXPRESSION_KEY] = [float(weight) for weight in reconstruction.expression]
 
 
 def _leave_edit_mode(view_layer: bpy.types.ViewLayer, transaction: Transaction) -> None:

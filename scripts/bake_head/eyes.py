@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import rig
-from .parts import Part, follow_affine
+from .parts import Part, cap_polygons, follow_affine
 from .source import HeadSource
 
 SEGMENTS = 24
@@ -77,19 +77,8 @@ def eyeball(iris: float, bulge: float) -> tuple[NDArray[np.float64], NDArray[np.
     return (
         np.concatenate([[[0, 0, 1 + bulge]], points]),
         np.concatenate([[[0, 0]], uv]),
-        _rings(len(angles)),
+        cap_polygons(len(angles), SEGMENTS),
     )
-
-
-def _rings(count: int) -> NDArray[np.int32]:
-    here = np.arange(SEGMENTS)
-    there = (here + 1) % SEGMENTS
-    zero = np.zeros(SEGMENTS, int)
-    polygons = [np.stack([zero, 1 + here, 1 + there, zero - 1], axis=1)]
-    for ring in range(count - 1):
-        inner, outer = 1 + ring * SEGMENTS, 1 + (ring + 1) * SEGMENTS
-        polygons.append(np.stack([inner + here, outer + here, outer + there, inner + there], axis=1))
-    return np.concatenate(polygons).astype(np.int32)
 
 
 def _turned(polygons: NDArray[np.int32]) -> NDArray[np.int32]:

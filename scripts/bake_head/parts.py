@@ -92,3 +92,18 @@ def follow_affine(
     rows = np.repeat(np.arange(len(points)), len(anchors))
     columns = np.tile(anchors, len(points))
     return sparse.csr_matrix((weights.ravel(), (rows, columns)), shape=(len(points), len(figure)))
+
+
+def cap_polygons(rings: int, around: int) -> NDArray[np.int32]:
+    """(P,4) polygons of a fan about point 0 and of the bands between `rings` rings of `around` points that follow it.
+
+    The fan's triangles end with -1.
+    """
+    here = np.arange(around)
+    there = (here + 1) % around
+    zero = np.zeros(around, int)
+    polygons = [np.stack([zero, 1 + here, 1 + there, zero - 1], axis=1)]
+    for ring in range(rings - 1):
+        inner, outer = 1 + ring * around, 1 + (ring + 1) * around
+        polygons.append(np.stack([inner + here, outer + here, outer + there, inner + there], axis=1))
+    return np.concatenate(polygons).astype(np.int32)

@@ -13,7 +13,7 @@ from engine.camera import Camera
 from engine.heads.loader import load_head
 from engine.heads.model import HeadModel
 from engine.heads.skin import BaseSkin, load_base_skin
-from engine.render.lighting import linear_to_srgb, srgb_to_linear, studio
+from engine.render.lighting import linear_to_bytes, srgb_to_linear, studio
 from engine.render.look import gloss, lash_opacity
 from engine.render.shade import render_head
 
@@ -68,7 +68,7 @@ def toned(head: HeadModel, skin: BaseSkin, tone: float) -> NDArray[np.uint8]:
     upper = np.arange(len(linear))[:, None] < (1 - strip_top(head)) * len(linear)  # parts lie in a strip below the skin
     share = (upper * np.clip(1 - own, 0, 1))[..., None]
     linear = linear * (1 + share * (factor - 1)) * (1 - BROW * skin.regions["brow"][..., None])
-    return np.round(linear_to_srgb(linear) * 255).astype(np.uint8)
+    return linear_to_bytes(linear)
 
 
 def strip_top(head: HeadModel) -> float:

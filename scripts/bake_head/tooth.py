@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .parts import cap_polygons
+
 AROUND = 10
 """Points of each ring; an even number, so that a tooth is its own mirror image."""
 BOXINESS = 2.6
@@ -102,7 +104,7 @@ def build_crown(crown: Crown) -> Shape:
     near = np.tile(np.abs(across) ** 3, len(rings))
     return Shape(
         points=np.concatenate([[centre], *rings]),
-        polygons=_shell(len(rings)),
+        polygons=cap_polygons(len(rings), AROUND),
         uv=np.concatenate([[[0, 0]], *discs]),
         tone=np.stack([np.concatenate([[levels[0]], np.repeat(levels, AROUND)]), np.append(0, near)], axis=1),
     )
@@ -115,15 +117,3 @@ def _edge(crown: Crown, across: NDArray, outward: NDArray) -> NDArray[np.float64
     if crown.cusps == 2:
         return crown.point * (0.3 + np.abs(across) + np.where(outward < 0, 0.8, 0))
     return crown.point * (1.5 - 2.2 * np.abs(across * outward))
-
-
-def _shell(rings: int) -> NDArray[np.int32]:
-    """Polygons of a fan about point 0 and of the bands between rings."""
-    here = np.arange(AROUND)
-    there = (here + 1) % AROUND
-    zero = np.zeros(AROUND, int)
-    polygons = [np.stack([zero, 1 + here, 1 + there, zero - 1], axis=1)]
-    for ring in range(rings - 1):
-        inner, outer = 1 + ring * AROUND, 1 + (ring + 1) * AROUND
-        polygons.append(np.stack([inner + here, outer + here, outer + there, inner + there], axis=1))
-    return np.concatenate(polygons).astype(np.int32)

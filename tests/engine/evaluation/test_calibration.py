@@ -7,10 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engine.evaluation.calibration import MODES, Sight, _without_motion, learn_from_renders
+from engine.evaluation.calibration import (
+    EYES,
+    LIPS,
+    MODES,
+    Portrait,
+    Sight,
+    _without_motion,
+    for_photos,
+    learn_from_renders,
+)
 from engine.fitting.points import embed, identity_points
 from engine.fitting.solver import rotation_matrix
-from tests.engine.fitting.toy import FRONTAL, toy_camera, toy_head
+from engine.perception.observation import FaceObservation
+from engine.perception.topology import MIRROR
+from tests.engine.fitting.toy import toy_camera, toy_head
 
 ALONG = np.array([0.0, 0.0, 1.0])
 
@@ -37,7 +48,7 @@ def world() -> World:
     for _ in range(400):
         identity = rng.standard_normal(len(basis))
         turn = rotation_matrix(np.radians(rng.normal(0, 3, 3)))
-        camera = toy_camera(turn @ FRONTAL, distance=30.0, focal=40000.0)  # hardly any perspective
+        camera = toy_camera(turn, distance=30.0, focal=40000.0)  # hardly any perspective
         moved = np.tensordot(identity, basis, 1)
         missed = bias - 0.4 * free(moved[None])[0] * ALONG + 3e-4 * rng.standard_normal(bias.shape)
         rotation, translation = camera.world_to_camera[:3, :3], camera.world_to_camera[:3, 3]
@@ -65,6 +76,27 @@ def test_the_noise_is_all_accounted_for(world):
     assert len(found.modes) <= MODES
     variance = np.sum(found.modes**2, axis=0) + found.deviation**2
     assert np.sqrt(variance.mean()) > 3e-4  # never claims to know better than it does
+
+
+def test_portraits_correct_the_bias_of_depth(world):
+    """On photos the detector misses depth otherwise than on renders: the new bias is found, the rest is kept."""
+    renders = learn_from_renders(world.head, world.sights)
+    depth = 2e-3 * np.random.default_rng(7).standard_normal(len(MIRROR))
+    depth = depth + depth[MIRROR]
+    portraits = []
+    for sight in world.sights[:40]:
+        scale = sight.camera.world_to_camera[2, 3] / sight.camera.K[0, 0]
+        landmarks = sight.landmarks - [0.0, 0.0, 1.0] * depth[:, None] / scale  # towards the camera: up in head space
+        face = FaceObservation(landmarks.astype(np.float32), np.zeros(4, np.float32), 1.0)
+        portraits.append(Portrait(face, sight.camera.width, sight.camera.height))
+    found = for_photos(renders, world.head, portraits)
+    added = (found.bias - renders.bias * ALONG)[:, 2]
+    assert np.corrcoef(added, depth)[0, 1] > 0.8
+    assert not found.bias[:, :2].any()
+    assert not found.turn.any()
+    assert not found.answer[..., :2].any()
+    assert found.deviation[list(EYES), :2].max() < found.deviation[list(LIPS), :2].min()
+    assert not found.modes[:, [*EYES, *LIPS], :2].any()
 
 
 def test_motion_is_taken_away_and_nothing_else():
