@@ -1,0 +1,1 @@
+"""Pictures of people who do not exist, with exact labels."""
