@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,8 @@ class Scene:
 
     Attributes:
         vertices: (V,3) float32, the posed head.
-        albedo: (S,S,3) float16 linear, the head's texture, row 0 is v = 1.
+        albedo: (T,T,3) float16 linear, the head's texture, row 0 is v = 1; an array or a torch tensor on any device.
+        classes: (T,T) uint8, the region of each texel, likewise.
         props: in place.
         illumination: (9,3) soft light, see `engine.render.lighting`.
         lamps: further lights, with shadows.
@@ -92,7 +94,8 @@ class Scene:
     """
 
     vertices: NDArray[np.float32]
-    albedo: NDArray[np.float16]
+    albedo: Any
+    classes: Any
     props: tuple[Prop, ...]
     illumination: NDArray[np.float32]
     lamps: tuple[Lamp, ...]

@@ -1,0 +1,287 @@
+"""The quick renderer: batches of scenes by the engine's own rasteriser, on the CPU or a GPU, with exact labels.
+
+Opaque surfaces are shaded once per sample (deferred), lashes and lenses are laid over them, four samples make a pixel.
+Light is soft harmonics, dimmed where a shadow map from the sky says so, and lamps with shadow maps; skin scatters the
+lamps' light a little beyond their terminator, red most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...heads.model import HeadModel
+from ...render.lighting import irradiance, linear_to_srgb, sh_basis, srgb_to_linear
+from ...render.rasterize import Raster, get_rasterizer
+from .batch import Batch, HeadLook
+from .scene import REGIONS, Scene
+
+SUPERSAMPLE = 2
+SHADOW_SIDE = 256
+SHADOW_SLACK = 0.004
+"""Metres behind a shadow map's surface that still count as lit."""
+SHADOW_TAPS = ((0.0, 0.0), (1.0, 0.3), (-0.3, 1.0), (-1.0, -0.3), (0.3, -1.0))
+PENUMBRA = 0.06
+"""Metres between what casts a shadow and what it falls on, for the width of its edge."""
+SKY_SHARE = 0.45
+"""Of the soft light, lost where the sky is hidden: under hats, hair and chins."""
+SCATTER = (0.30, 0.14, 0.09)
+"""How far lamps' light wraps round skin, red to blue."""
+SKIN_GLOSS, SKIN_SHININESS, EYE_GLOSS, EYE_SHININESS = 0.05, 18.0, 0.6, 160.0
+SEEN_SLACK = 0.003
+"""Metres that a vertex may lie behind what is seen in its place and still count as visible."""
+AT_ONCE = 1 << 16
+"""Samples shaded at once on the CPU: they stay in its cache."""
+EYE = REGIONS.index("eye")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A rendered scene and its labels, side S pixels.
+
+    Attributes:
+        image: (S,S,3) uint8 sRGB.
+        regions: (S,S) uint8, indices of `REGIONS`.
+        depth: (S,S) float32 metres along the optical axis; infinite in the background.
+        visible: (V,) bool, head vertices that are seen.
+        normals: (S,S,3) float32, head frame; zero in the background. None unless asked for.
+        uv: (S,S,2) float32 of the head's surface; NaN elsewhere. None unless asked for.
+    """
+
+    image: NDArray[np.uint8]
+    regions: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    visible: NDArray[np.bool_]
+    normals: NDArray[np.float32] | None = None
+    uv: NDArray[np.float32] | None = None
+
+
+class RasterRenderer:
+    """Draws scenes of one head model.
+
+    Args:
+        head: the model that all scenes pose.
+        device: where torch runs.
+        maps: also give normals and UV.
+    """
+
+    def __init__(self, head: HeadModel, device: str = "cpu", maps: bool = False) -> None:
+        self.look = HeadLook.of(head, device)
+        self.maps = maps
+
+    @torch.no_grad()
+    def __call__(self, scenes: Sequence[Scene]) -> list[Picture]:
+        """Draw scenes whose pictures have one size."""
+        batch = Batch.of(scenes, self.look)
+        size = scenes[0].camera.width * SUPERSAMPLE
+        raster = get_rasterizer()(batch.triangles(sheer=False), (size, size))
+        shader = _Shader(batch)
+        samples = shader.backgrounds(size)
+        regions = torch.zeros(raster.face.shape, dtype=torch.uint8, device=samples.device)
+        for seen in _blocks(raster.face):
+            colour, region = shader.shade(raster, seen)
+            samples[seen] = colour
+            regions[seen] = region
+        if batch.sheer.any():
+            self._lay_over(batch, shader, raster, samples, regions)
+        image = samples.unflatten(1, (-1, SUPERSAMPLE)).unflatten(3, (-1, SUPERSAMPLE)).mean((2, 4))
+        image = (linear_to_srgb(image.clamp(0, 1)) * 255).round().to(torch.uint8).cpu().numpy()
+        visible = _visible(batch, raster).cpu().numpy()
+        pick = (slice(None), slice(None, None, SUPERSAMPLE), slice(None, None, SUPERSAMPLE))
+        regions, depth = regions[pick].cpu().numpy(), raster.depth[pick].cpu().numpy()
+        pictures = [Picture(*parts) for parts in zip(image, regions, depth, visible, strict=True)]
+        return [shader.with_maps(p, raster, n) for n, p in enumerate(pictures)] if self.maps else pictures
+
+    def _lay_over(self, batch: Batch, shader: _Shader, raster: Raster, samples: Tensor, regions: Tensor) -> None:
+        """Blend the nearest layer of lashes and lenses over the samples, in place."""
+        size = raster.face.shape[-1]
+        sheer = get_rasterizer()(batch.triangles(sheer=True), (size, size))
+        nearer = (sheer.face >= 0) & (sheer.depth < raster.depth)
+        for seen in _blocks(torch.where(nearer, sheer.face, -1)):
+            colour, region = shader.shade(sheer, seen)
+            opacity = shader.opacity(sheer, seen)
+            samples[seen] = colour * opacity + samples[seen] * (1 - opacity)
+            hides = (opacity[:, 0] > 0.5) & (region != EYE)  # a lash hides no eye
+            regions[seen] = torch.where(hides, region, regions[seen])
+
+
+class _Shader:
+    """Colours of seen samples of a batch."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.scatter = batch.vertices.new_tensor(SCATTER)
+        self.shadows = [_ShadowMap(batch, slot) for slot in range(batch.lamp_direction.shape[1])]
+
+    def backgrounds(self, size: int) -> Tensor:
+        """(B,size,size,3) linear."""
+        pictures = srgb_to_linear(self.batch.background.float() / 255)
+        factor = size // pictures.shape[1]
+        return pictures.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+    def shade(self, raster: Raster, seen: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Linear colours (P,3) and regions (P,) of the samples `seen` (scene, row, column)."""
+        batch, scene = self.batch, seen[0]
+        face, weights = raster.face[seen].long(), raster.barycentrics[seen]
+        corners = batch.corners(scene, face)
+        point, normal = _blend(batch.vertices.flatten(0, 1)[corners], weights), self._normal(corners, weights)
+        toward_eye = torch.nn.functional.normalize(batch.eye[scene] - point, dim=-1)
+        normal = torch.where((normal * toward_eye).sum(-1, keepdim=True) < 0, -normal, normal)
+        albedo, region, gloss, skin = self._surface(scene, face, corners, weights)
+        occlusion = _blend(batch.occlusion.flatten()[corners][..., None], weights)
+        light = torch.einsum("pk,pkc->pc", sh_basis(normal), batch.light[scene]).clamp_min(0)
+        light = light * (1 - SKY_SHARE * (1 - self.shadows[0].lit(scene, point, normal))[:, None]) * occlusion
+        shininess = torch.where(region == EYE, EYE_SHININESS, SKIN_SHININESS)
+        shine = self._window(scene, normal, toward_eye, region)
+        wrap = self.scatter * skin[:, None]
+        for slot in range(1, len(self.shadows)):
+            lamp, colour = batch.lamp_direction[scene, slot], batch.lamp_colour[scene, slot]
+            lit = self.shadows[slot].lit(scene, point, normal)[:, None]
+            facing = (normal * lamp).sum(-1, keepdim=True)
+            light = light + colour * ((facing + wrap) / (1 + wrap)).clamp_min(0) * lit * occlusion
+            halfway = torch.nn.functional.normalize(lamp + toward_eye, dim=-1)
+            peak = (normal * halfway).sum(-1).clamp_min(0) ** shininess * (facing[:, 0] > 0) * gloss
+            shine = shine + peak[:, None] * colour * lit
+        return albedo * light + shine, region.to(torch.uint8)
+
+    def opacity(self, raster: Raster, seen: tuple[Tensor, ...]) -> Tensor:
+        """(P,1)."""
+        corners = self.batch.corners(seen[0], raster.face[seen].long())
+        return _blend(self.batch.opacity.flatten()[corners][..., None], raster.barycentrics[seen])
+
+    def with_maps(self, picture: Picture, raster: Raster, number: int) -> Picture:
+        """The picture with normals and UV."""
+        faces = raster.face[number, ::SUPERSAMPLE, ::SUPERSAMPLE].long()
+        weights = raster.barycentrics[number, ::SUPERSAMPLE, ::SUPERSAMPLE]
+        row, column = (faces >= 0).nonzero(as_tuple=True)
+        face, weight = faces[row, column], weights[row, column]
+        normals = torch.zeros((*faces.shape, 3), device=faces.device)
+        normals[row, column] = self._normal(self.batch.corners(torch.full_like(face, number), face), weight)
+        uv = torch.full((*faces.shape, 2), torch.nan, device=faces.device)
+        head = face < len(self.batch.look.faces)
+        uv[row[head], column[head]] = self._uv(face[head], weight[head])
+        return Picture(
+            picture.image, picture.regions, picture.depth, picture.visible, normals.cpu().numpy(), uv.cpu().numpy()
+        )
+
+    def _normal(self, corners: Tensor, weights: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(_blend(self.batch.normals.flatten(0, 1)[corners], weights), dim=-1)
+
+    def _uv(self, face: Tensor, weights: Tensor) -> Tensor:
+        look = self.batch.look
+        return _blend(look.uv[look.uv_faces[face]], weights)
+
+    def _surface(
+        self, scene: Tensor, face: Tensor, corners: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Albedo (P,3), region (P,), gloss (P,) and 1 where it is skin (P,)."""
+        batch = self.batch
+        painted = _blend(batch.colours.flatten(0, 1)[corners], weights)
+        albedo, gloss = painted[:, :3].contiguous(), painted[:, 3].contiguous()
+        region = batch.regions[scene, face]
+        skin = torch.zeros_like(gloss)
+        head = (face < len(batch.look.faces)).nonzero().squeeze(-1)
+        uv, of = self._uv(face[head], weights[head]), scene[head]
+        albedo[head] = _texel_colours(batch.albedo, of, uv)
+        region[head] = _nearest(batch.classes, of, uv).long()
+        eye = region[head] == EYE
+        gloss[head] = torch.where(eye, EYE_GLOSS, SKIN_GLOSS)
+        skin[head] = (~eye).float()
+        return albedo, region, gloss, skin
+
+    def _window(self, scene: Tensor, normal: Tensor, toward_eye: Tensor, region: Tensor) -> Tensor:
+        """(P,3) the soft light's reflection in the eyes."""
+        main = torch.nn.functional.normalize(self.batch.light[:, [3, 1, 2]].mean(-1), dim=-1)
+        brightness = torch.stack([irradiance(d, light) for d, light in zip(main, self.batch.light, strict=True)])
+        halfway = torch.nn.functional.normalize(main[scene] + toward_eye, dim=-1)
+        peak = (normal * halfway).sum(-1).clamp_min(0) ** EYE_SHININESS * (region == EYE) * EYE_GLOSS
+        return peak[:, None] * brightness[scene].clamp_min(0)
+
+
+class _ShadowMap:
+    """Orthographic depth maps of one lamp of every scene."""
+
+    def __init__(self, batch: Batch, slot: int) -> None:
+        direction = batch.lamp_direction[:, slot]
+        self.used = slot == 0 or bool(batch.lamp_colour[:, slot].any())
+        if not self.used:
+            return
+        helper = torch.nn.functional.one_hot(direction.abs().argmin(-1), 3).float()
+        across = torch.nn.functional.normalize(torch.linalg.cross(helper, direction), dim=-1)
+        self.axes = torch.stack([across, torch.linalg.cross(direction, across), direction], 1)
+        low, high = batch.box
+        self.middle = (low + high) / 2
+        self.reach = 0.51 * torch.linalg.vector_norm(high - low, dim=-1)
+        places = self._places(torch.arange(len(direction), device=direction.device)[:, None], batch.vertices)
+        self.depth = get_rasterizer()(batch.triangles(sheer=False, of=places), (SHADOW_SIDE, SHADOW_SIDE)).depth
+        self.softness = batch.lamp_softness[:, slot] * PENUMBRA / self.reach * (SHADOW_SIDE / 2) + 0.7
+
+    def _places(self, scene: Tensor, points: Tensor) -> Tensor:
+        """Points (...,3) of scenes (...) in the maps: x, y in texels, and depth."""
+        local = torch.einsum("...ij,...j->...i", self.axes[scene], points - self.middle[scene])
+        reach = self.reach[scene][..., None]
+        return torch.cat([(local[..., :2] / reach + 1) * (SHADOW_SIDE / 2), 2 * reach - local[..., 2:]], -1)
+
+    def lit(self, scene: Tensor, points: Tensor, normals: Tensor) -> Tensor:
+        """(P,) 0..1 share of the lamp that points (P,3) see."""
+        if not self.used:
+            return points.new_ones(len(points))
+        place = self._places(scene, points + normals * SHADOW_SLACK)
+        total = points.new_zeros(len(points))
+        spread = self.softness[scene]
+        for x, y in SHADOW_TAPS:
+            column = (place[:, 0] + x * spread).long().clamp(0, SHADOW_SIDE - 1)
+            row = (place[:, 1] + y * spread).long().clamp(0, SHADOW_SIDE - 1)
+            total += place[:, 2] < self.depth[scene, row, column] + SHADOW_SLACK
+        return total / len(SHADOW_TAPS)
+
+
+def _visible(batch: Batch, raster: Raster) -> Tensor:
+    """(B,V) bool, head vertices that are inside the picture and not behind anything."""
+    size = raster.face.shape[-1]
+    place = batch.screen[:, : batch.look.vertices] * batch.screen.new_tensor([SUPERSAMPLE, SUPERSAMPLE, 1.0])
+    # Silhouettes fall between samples: the farthest of the neighbours decides.
+    nearest = raster.depth.nan_to_num(posinf=1e6)[:, None]
+    farthest = torch.nn.functional.max_pool2d(nearest, 3, 1, 1)[:, 0]
+    column, row = place[..., 0].long(), place[..., 1].long()
+    inside = (place[..., 0] >= 0) & (place[..., 1] >= 0) & (column < size) & (row < size) & (place[..., 2] > 0)
+    scene = torch.arange(len(place), device=place.device)[:, None].expand_as(column)
+    found = farthest[scene, row.clamp(0, size - 1), column.clamp(0, size - 1)]
+    return inside & (place[..., 2] < found + SEEN_SLACK)
+
+
+def _blocks(face: Tensor) -> list[tuple[Tensor, ...]]:
+    """(scene, row, column) of the samples that see a face, in blocks."""
+    seen = (face >= 0).nonzero()
+    return [part.unbind(1) for part in seen.split(AT_ONCE if face.device.type == "cpu" else 1 << 24) if len(part)]
+
+
+def _blend(corners: Tensor, weights: Tensor) -> Tensor:
+    """Barycentric sum of corner values (P,3,C): (P,C)."""
+    return torch.einsum("pkc,pk->pc", corners, weights)
+
+
+def _texel_colours(textures: Tensor, scene: Tensor, uv: Tensor) -> Tensor:
+    """(P,3) of textures (B,T,T,3) at uv (P,2), bilinear."""
+    side = textures.shape[1]
+    flat = textures.flatten(0, 2)
+    x, y = (uv[:, 0] * side - 0.5).clamp(0, side - 1.001), ((1 - uv[:, 1]) * side - 0.5).clamp(0, side - 1.001)
+    column, row = x.long(), y.long()
+    right, down = (x - column)[:, None], (y - row)[:, None]
+    at = (scene * side + row) * side + column
+    upper = flat[at].float() * (1 - right) + flat[at + 1].float() * right
+    lower = flat[at + side].float() * (1 - right) + flat[at + side + 1].float() * right
+    return upper * (1 - down) + lower * down
+
+
+def _nearest(textures: Tensor, scene: Tensor, uv: Tensor) -> Tensor:
+    """(P,) of textures (B,T,T) at uv (P,2)."""
+    side = textures.shape[1]
+    column = (uv[:, 0] * side).long().clamp(0, side - 1)
+    row = ((1 - uv[:, 1]) * side).long().clamp(0, side - 1)
+    return textures[scene, row, column]
