@@ -188,6 +188,7 @@ def _parse_graph(text: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _mesh_graph() -> tuple[_Graph, Any]:
+    load_mediapipe()  # before any part of the package is imported
     graph = _Graph(text=MESH_GRAPH, side_inputs={"with_attention": True}, outputs=["landmarks"])
     rectangles = importlib.import_module("mediapipe.framework.formats.rect_pb2")
     return graph, rectangles.NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0)
