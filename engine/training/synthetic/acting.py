@@ -19,7 +19,7 @@ NEAR_MEAN, STRONG = 0.4, 1.5  # deviations of those identities
 USUAL_LIMIT, STRONG_LIMIT = 2.5, 3.0
 
 KINDS = ("neutral", "speech", "smile", "mood", "extreme", "blend", "talking", "loose")
-KIND_SHARES = (0.12, 0.22, 0.16, 0.16, 0.06, 0.12, 0.10, 0.06)
+KIND_SHARES = (0.12, 0.19, 0.22, 0.15, 0.06, 0.12, 0.09, 0.05)
 UNEVEN = 0.12  # deviation of one side against the other
 LOPSIDED_SHARE = 0.12  # of faces, where one side does much less
 SIDES = ("Left", "Right")
@@ -151,7 +151,7 @@ def _move_eyes(weights: Weights, rng: np.random.Generator) -> None:
         for unit, value in (("eyeLookOut", outwards), ("eyeLookIn", -outwards),
                             ("eyeLookUp", upwards), ("eyeLookDown", -upwards)):  # fmt: skip
             weights[unit + side] = weights.get(unit + side, 0.0) + max(value, 0.0)
-    lid = rng.normal(0.05, 0.07)  # how low the upper lid rests
+    lid = rng.normal(0.01, 0.08)  # how low the upper lid rests
     kind, blink = rng.random(), np.zeros(2)
     if kind < 0.06:
         blink[:] = rng.uniform(0.9, 1.0)

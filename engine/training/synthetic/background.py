@@ -27,8 +27,9 @@ def random_background(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def _colour(rng: np.random.Generator, spread: float = 25.0) -> Picture:
-    """(3,) sRGB bytes, mostly dull."""
+def _colour(rng: np.random.Generator, vivid: float = 0.15) -> Picture:
+    """(3,) sRGB bytes, mostly dull, seldom saturated."""
+    spread = 60.0 if rng.random() < vivid else 14.0
     return (rng.uniform(15, 240) + rng.normal(0, spread, 3)).clip(0, 255).astype(np.float32)
 
 
@@ -102,7 +103,7 @@ def clutter(size: int, rng: np.random.Generator) -> Picture:
 
     picture = np.ascontiguousarray(blotches(size, rng).astype(np.float32))
     for _ in range(rng.integers(6, 40)):
-        colour = _colour(rng, 40.0).tolist()
+        colour = _colour(rng, 0.3).tolist()
         centre = rng.uniform(-0.1, 1.1, 2) * size
         reach = size * np.exp(rng.uniform(np.log(0.02), np.log(0.35)))
         kind = rng.integers(4)
@@ -127,7 +128,7 @@ def shelves(size: int, rng: np.random.Generator) -> Picture:
     wall, rows = _colour(rng), int(rng.integers(2, 7))
     picture = np.broadcast_to(wall, (size, size, 3)).copy()
     height, top = size / rows, rng.uniform(-1, 0) * size / rows
-    base = _colour(rng)
+    base, contrast, tint = _colour(rng), rng.uniform(15, 50), rng.uniform(3, 35)
     for row in range(rows + 1):
         low = int(top + (row + 1) * height)
         x = 0.0
@@ -135,7 +136,7 @@ def shelves(size: int, rng: np.random.Generator) -> Picture:
             wide = size * rng.uniform(0.012, 0.08)
             tall = height * rng.uniform(0.4, 0.92)
             if rng.random() < 0.85:
-                colour = np.clip(base + rng.normal(0, 55, 3), 0, 255)
+                colour = np.clip(base + rng.normal(0, contrast) + rng.normal(0, tint, 3), 0, 255)
                 picture[max(int(low - tall), 0) : max(low, 0), int(x) : int(x + wide) + 1] = colour
             x += wide
         picture[max(low, 0) : max(low + max(int(0.06 * height), 1), 0)] = 0.6 * wall
@@ -148,7 +149,7 @@ def bokeh(size: int, rng: np.random.Generator) -> Picture:
 
     picture = np.ascontiguousarray(blotches(size, rng) * np.float32(rng.uniform(0.2, 0.7)))
     radius = size * rng.uniform(0.015, 0.07)
-    hues = [_colour(rng, 70.0) for _ in range(3)]
+    hues = [_colour(rng, 0.6) for _ in range(3)]
     glow = np.zeros_like(picture)
     for _ in range(rng.integers(8, 50)):
         disc = np.zeros((1, 1, 3), np.float32) + hues[rng.integers(3)]
@@ -161,3 +162,15 @@ KINDS: tuple[Callable[[int, np.random.Generator], Picture], ...] = (
     studio, blotches, texture, stripes, clutter, shelves, bokeh,
 )  # fmt: skip
 SHARES = (0.2, 0.16, 0.16, 0.08, 0.22, 0.1, 0.08)
+
+
+def random_patch(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(size,size,3) one colour, a texture or noise, for what covers part of a picture."""
+    kind = rng.random()
+    if kind < 0.5:
+        picture = np.broadcast_to(_colour(rng), (size, size, 3))
+    elif kind < 0.9:
+        picture = (studio, texture, stripes)[rng.integers(3)](size, rng)
+    else:
+        picture = rng.uniform(0, 255, (size, size, 3))
+    return np.clip(picture, 0, 255).astype(np.uint8)

@@ -104,7 +104,8 @@ def head_to_camera(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]
     about_y = np.array([[np.cos(y), 0.0, np.sin(y)], [0.0, 1.0, 0.0], [-np.sin(y), 0.0, np.cos(y)]])
     about_x = np.array([[1.0, 0.0, 0.0], [0.0, np.cos(p), -np.sin(p)], [0.0, np.sin(p), np.cos(p)]])
     about_z = np.array([[np.cos(r), -np.sin(r), 0.0], [np.sin(r), np.cos(r), 0.0], [0.0, 0.0, 1.0]])
-    return np.diag([1.0, -1.0, -1.0]) @ about_z @ about_y @ about_x
+    to_camera = np.array([[1.0], [-1.0], [-1.0]])
+    return np.asarray(to_camera * (about_z @ about_y @ about_x), np.float64)
 
 
 def turn_towards(direction: NDArray) -> NDArray[np.float64]:
@@ -120,8 +121,9 @@ def turn_towards(direction: NDArray) -> NDArray[np.float64]:
 
 def towards_camera(camera: Camera, face_points: NDArray) -> NDArray[np.float64]:
     """(3,) unit vector in the head's frame from the face's middle to the camera."""
-    way = camera.position - (face_points.min(axis=0) + face_points.max(axis=0)) / 2
-    return np.asarray(way / np.linalg.norm(way), np.float64)
+    middle = (face_points.min(axis=0) + face_points.max(axis=0)) / 2
+    way = np.asarray(camera.position - middle, np.float64)
+    return way / np.linalg.norm(way)
 
 
 def _bounded_normal(rng: np.random.Generator, deviation: float, limit: float) -> float:
