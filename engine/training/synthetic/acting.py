@@ -128,7 +128,7 @@ LOOSE_UNITS = (
 
 
 def _loosen(weights: Weights, rng: np.random.Generator) -> None:
-    """No face is ever quite still: a few units a little, and the jaw and mouth slightly to one side."""
+    """No face is ever quite still: a few units a little, and the jaw and mouth slightly out of place."""
     for unit in rng.choice(LOOSE_UNITS, 4, replace=False):
         value = float(rng.exponential(0.05))
         for name in (str(unit),) if unit in WHOLE_UNITS else (f"{unit}Left", f"{unit}Right"):
@@ -139,6 +139,10 @@ def _loosen(weights: Weights, rng: np.random.Generator) -> None:
         weights[name] = weights.get(name, 0.0) + abs(float(aside))
     if rng.random() < 0.3:
         weights["jawOpen"] = weights.get("jawOpen", 0.0) + float(rng.exponential(0.06))
+    if rng.random() < 0.1:  # lips held together though the teeth are apart
+        weights["mouthClose"] = weights.get("jawOpen", 0.0) * float(rng.uniform(0.3, 1.0))
+    if rng.random() < 0.1:
+        weights["jawForward"] = weights.get("jawForward", 0.0) + float(rng.exponential(0.15))
 
 
 def _move_eyes(weights: Weights, rng: np.random.Generator) -> None:

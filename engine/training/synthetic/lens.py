@@ -114,7 +114,8 @@ def develop(image: Bytes, rng: np.random.Generator, strength: float) -> Bytes:
     kind = rng.random()
     if kind < GREY_SHARE / 0.8 * amount:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        tint = 1.0 + rng.normal(0, 0.06, 3) * (rng.random() < 0.3)
+        warmth = rng.normal(0.06, 0.06) if rng.random() < 0.3 else 0.0  # sepia, or cold
+        tint = np.exp(warmth * np.array([1.0, 0.0, -1.0]))
         table = np.clip(np.arange(256)[:, None] * tint, 0, 255).astype(np.uint8).reshape(1, 256, 3)
         image = np.asarray(cv2.LUT(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), table), np.uint8)
     elif kind < 0.6:
@@ -149,7 +150,7 @@ def noise(image: Bytes, rng: np.random.Generator, strength: float) -> Bytes:
     import cv2
 
     height, width = image.shape[:2]
-    read = min(strength * rng.exponential(2.2), 16.0) + 0.3
+    read = min(strength * rng.exponential(2.2), 16.0) + 0.5 * min(strength, 1.0)
     shot = strength * rng.exponential(2.5)
     sheet = _grain(1 << int(np.ceil(np.log2(max(height, width) + 128))))
     y, x = rng.integers(0, len(sheet) - height + 1), rng.integers(0, len(sheet) - width + 1)
