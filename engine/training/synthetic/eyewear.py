@@ -145,8 +145,8 @@ def _depth(head: HeadModel, frame: Frame) -> float:
     eye = head.vertices[head.regions["eye"]]
     depth = float(eye[:, 2].max()) + 0.009
     for _ in range(20):
-        above, _ = height(head, rims + [0, 0, depth])
-        if above.min() > frame.thickness[1] + AIR:
+        above, _ = height(head, rims + np.array([0, 0, depth]))
+        if np.quantile(above, 0.04) > frame.thickness[1] + AIR:
             break
         depth += 0.001
     return depth
@@ -202,8 +202,8 @@ def _temples(head: HeadModel, frame: Frame, shift: NDArray) -> list[tuple[Mesh, 
         rim = frame.place(frame.outline(np.array([angle]), -frame.thickness[0]), side)[0] + shift
         hinge = np.array([side * max(abs(rim[0]) + 0.003, abs(top[0]) - 0.014), rim[1], rim[2] - 0.002])
         over = np.array([top[0] - side * 0.006, top[1] - 0.003, top[2] + 0.004])
-        bend = over + [0, -0.004, -0.014]
-        end = bend + [-side * 0.004, -0.026, -0.012]
+        bend = over + np.array([0, -0.004, -0.014])
+        end = bend + np.array([-side * 0.004, -0.026, -0.012])
         straight = np.linspace(hinge, over, 12)
         hook = _curve(np.stack([over, bend, end]), 8)
         path = np.concatenate([rim[None], straight, hook[1:]])

@@ -54,7 +54,7 @@ def used(mesh: Mesh, keep: NDArray[np.bool_] | None = None) -> Mesh:
     """Only the chosen faces (F,) and the vertices that faces use."""
     faces = mesh.faces if keep is None else mesh.faces[keep]
     kept, renumbered = np.unique(faces, return_inverse=True)
-    return Mesh(mesh.vertices[kept], renumbered.reshape(-1, 3), mesh.values[kept])
+    return Mesh(mesh.vertices[kept], np.reshape(renumbered, (-1, 3)), mesh.values[kept])
 
 
 def edge_lengths(mesh: Mesh) -> NDArray[np.float64]:
@@ -104,7 +104,7 @@ def _divide(faces: NDArray[np.int64], middle: NDArray[np.int64]) -> NDArray[np.i
 def cut(mesh: Mesh, level: NDArray) -> Mesh:
     """The part of a mesh where a value (V,) is positive, cut exactly along its zero line."""
     level = np.asarray(level, np.float64)
-    inside: NDArray[np.bool_] = level > 0
+    inside = np.greater(level, 0)
     count = inside[mesh.faces].sum(axis=1)
     lone = np.where(count == 1, np.argmax(inside[mesh.faces], axis=1), np.argmin(inside[mesh.faces], axis=1))
     order = (np.arange(3) + lone[:, None]) % 3
@@ -162,7 +162,7 @@ def tube(
         last = (len(path) - 1) * sides
         end = np.stack([np.full(sides, len(vertices) - 1), around + last, np.roll(around, -1) + last], 1)
         faces = np.concatenate([faces, start, end])
-    return Mesh(vertices, faces, np.zeros((len(vertices), 0)))
+    return Mesh(np.asarray(vertices, np.float64), faces, np.zeros((len(vertices), 0)))
 
 
 def _carried_normals(ahead: NDArray, up: NDArray | None) -> NDArray:
@@ -229,7 +229,7 @@ def follow(head: HeadModel, points: NDArray, handles: NDArray[np.int64] | None =
     nearness = 1 / np.maximum(distance, 1e-4)
     weights = np.maximum(nearness[:, :FOLLOWED] - nearness[:, FOLLOWED:], 1e-6) ** 1.5
     weights /= weights.sum(axis=1, keepdims=True)
-    return handles[place[:, :FOLLOWED]].astype(np.int32), weights.astype(np.float32)
+    return handles[np.asarray(place)[:, :FOLLOWED]].astype(np.int32), weights.astype(np.float32)
 
 
 @lru_cache(maxsize=2)
