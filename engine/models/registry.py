@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..errors import ModelFileError
+
+REINSTALL = "Install the add-on again."
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,7 @@ class ModelFile:
         source: page where its owner hands it out; empty for a bundled one.
         files: names looked for, the first found wins.
         bundled: folder inside the extension that holds it; None for the user's own file in the model folder.
+        sha256: of a bundled file, hexadecimal; empty where it is not recorded.
     """
 
     title: str
@@ -25,6 +31,7 @@ class ModelFile:
     source: str
     files: tuple[str, ...]
     bundled: Path | None = None
+    sha256: str = ""
 
     def find(self, model_folder: Path | None) -> Path | None:
         """The file, or None where it is missing."""
@@ -32,6 +39,37 @@ class ModelFile:
         if folder is None:
             return None
         return next((folder / name for name in self.files if (folder / name).is_file()), None)
+
+    def require(self, model_folder: Path | None = None) -> Path:
+        """The file.
+
+        Raises:
+            ModelFileError: it is missing.
+        """
+        found = self.find(model_folder)
+        if found is None:
+            place = self.bundled or model_folder or "the model folder, which is not set"
+            cure = f"Get it from {self.source} and put it there." if self.source else REINSTALL
+            raise ModelFileError(f"The model “{self.title}” ({' or '.join(self.files)}) is not in {place}.", cure)
+        return found
+
+    def check(self, path: Path) -> None:
+        """Verify that a file is the one that was published, where its hash is recorded.
+
+        Raises:
+            ModelFileError: it is another or damaged, or cannot be read.
+        """
+        if not self.sha256:
+            return
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelFileError(f"The model file {path} cannot be read ({error}).", REINSTALL) from error
+        if found != self.sha256:
+            raise ModelFileError(
+                f"The model file {path} is damaged: its SHA-256 is {found}, not {self.sha256}.", REINSTALL
+            )
 
 
 OPEN_HEAD = ModelFile(
@@ -48,5 +86,21 @@ FACE_LANDMARKER = ModelFile(
     licence="Apache-2.0",
     source="https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker",
     files=("face_landmarker.task",),
+)
+PARTS_NETWORK = ModelFile(
+    title="Parts and Depth",
+    purpose="Sees hair, skin, eyes and how deep they lie",
+    licence="GPL-3.0-or-later",
+    source="",
+    files=("parts.safetensors",),
+    bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
+)
+POINTS_NETWORK = ModelFile(
+    title="Dense Points",
+    purpose="Sees hundreds of points of the head's surface",
+    licence="GPL-3.0-or-later, its beginnings Apache-2.0",
+    source="",
+    files=("points.safetensors",),
+    bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
 )
 MODELS = (OPEN_HEAD, FACE_LANDMARKER)

@@ -9,22 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...camera import Camera
-
-REGIONS = (
-    "background",
-    "skin",
-    "brow",
-    "eye",
-    "lip",
-    "inner_mouth",
-    "hair",
-    "ear",
-    "neck",
-    "glasses",
-    "clothes",
-    "other",
-)
-"""Classes of a region mask; the index is the label. "hair" has beards; "other" is hats, hands and what else hides."""
+from ...perception.regions import REGIONS as REGIONS
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from engine.errors import ModelFileError
 from engine.models.registry import FACE_LANDMARKER, MODELS, OPEN_HEAD
 
 
@@ -32,3 +35,33 @@ def test_what_is_not_bundled_says_where_it_is_handed_out():
     for model in MODELS:
         assert model.licence
         assert bool(model.source) == (model.bundled is None)
+
+
+def test_a_missing_file_is_named_with_its_place(tmp_path):
+    with pytest.raises(ModelFileError, match=r"face_landmarker\.task") as caught:
+        FACE_LANDMARKER.require(tmp_path)
+    assert FACE_LANDMARKER.source in caught.value.cure
+    with pytest.raises(ModelFileError, match="not set"):
+        FACE_LANDMARKER.require()
+    assert OPEN_HEAD.require() == OPEN_HEAD.find(None)
+
+
+def test_a_file_is_checked_against_its_hash(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    model = replace(OPEN_HEAD, sha256=digest)
+    model.check(path)
+    path.write_bytes(b"abd")
+    with pytest.raises(ModelFileError, match="SHA-256"):
+        model.check(path)
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        model.check(tmp_path / "nowhere")
+    replace(model, sha256="").check(path)
+
+
+def test_bundled_files_are_the_published_ones():
+    for model in MODELS:
+        path = model.find(None)
+        if model.bundled is not None and path is not None:
+            model.check(path)
