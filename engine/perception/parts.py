@@ -132,15 +132,12 @@ def load_parts_network(weights: Path | None = None) -> AttentionUNet:
 def _load(path: Path, bundled: bool, version: tuple[int, int]) -> AttentionUNet:
     """`version` tells a file that was replaced from the one that was read."""
     del version
-    import torch
-
-    from .networks.parts import parts_network_from
+    from .networks.parts import channels_last, parts_network_from
     from .networks.weights import load_network
 
     if bundled:
         PARTS_NETWORK.check(path)
-    network = load_network(path, parts_network_from)
-    return network.to(memory_format=torch.channels_last)  # a fifth to a quarter faster on a CPU
+    return channels_last(load_network(path, parts_network_from))
 
 
 def _unmirrored(looks: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -115,6 +115,7 @@ def test_groups_sum_their_members():
 def test_input_is_scaled_as_documented():
     crops = torch.tensor([[[[0, 255, 51]]]], dtype=torch.uint8)
     torch.testing.assert_close(network_input(crops).flatten(), torch.tensor([-2.0, 2.0, -1.2]))
+    assert network_input(torch.zeros(2, 8, 8, 3, dtype=torch.uint8)).is_contiguous(memory_format=torch.channels_last)
     depth, logits = split_output(torch.arange(26.0).reshape(2, 13, 1, 1))
     assert depth.flatten().tolist() == [0.0, 13.0]
     assert logits[1, :, 0, 0].tolist() == list(range(14, 26))
