@@ -86,17 +86,13 @@ def _bearded(key: HeadId) -> NDArray[np.int64]:
 def cover(head: HeadModel, points: NDArray, kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
     """(N,) metres that points of the skin lie inside the beard, negative outside."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    lips = head.vertices[head.regions["lips"]]
-    to_lips, _ = KDTree(lips).query(points)
+    to_lips, _ = KDTree(_filled(head, "lips")).query(points)
     lower = rng.normal(0, 0.004)
-    cheek_line = np.interp(x, [0.0, 0.022, 0.034, 0.048, 0.06, 0.067], [-0.018, -0.018, -0.024, -0.02, 0.0, 0.03])
+    cheek_line = np.interp(x, [0.0, 0.022, 0.034, 0.048, 0.06, 0.067], [-0.018, -0.018, -0.024, -0.02, -0.004, 0.016])
     throat = np.interp(z, [-0.01, 0.0, 0.02, 0.05, 0.08], [-0.03, -0.042, -0.066, -0.094, -0.1])
     beard_area = np.minimum(np.minimum(cheek_line - lower - y, y - throat), z - SIDEBURN)
-    nose = head.vertices[head.regions["nose"]]
-    lip_top = lips[:, 1].max()
-    from_nose, _ = KDTree(nose).query(points)
-    upper_lip = np.minimum(np.minimum(y - (lip_top - 0.006 - 0.25 * x), 0.031 - x), from_nose - 0.003)
-    upper_lip = np.minimum(upper_lip, 0.005 - 0.35 * x - y + lip_top)
+    corner = np.maximum(x - 0.02, 0)
+    upper_lip = np.minimum(np.minimum(-0.0055 - 0.3 * x - y, y + 0.031 + 1.2 * corner), 0.033 - x)
     chin = np.minimum(0.027 - x, beard_area)
     around = np.minimum(np.minimum(0.034 - x, beard_area), 0.02 - to_lips)
     jaw = np.minimum(beard_area, np.minimum(y - throat, throat + 0.028 - y + 0.25 * np.maximum(z - 0.05, 0)))
@@ -110,19 +106,26 @@ def cover(head: HeadModel, points: NDArray, kind: str, rng: np.random.Generator)
         "chin strap": jaw,
         "chops": np.maximum(np.minimum(beard_area, x - 0.036), upper_lip if rng.random() < 0.5 else -1),
     }
-    inside = np.minimum(ways[kind], to_lips - 0.0025)
+    inside = np.minimum(ways[kind], to_lips - 0.0018)
     return inside + 0.001 * smooth_noise(points, 0.006, rng) + 0.0008 * smooth_noise(points, 0.0025, rng)
+
+
+def _filled(head: HeadModel, region: str) -> NDArray[np.float64]:
+    """(N,3) points all over a region's faces, no more than some 2 mm apart."""
+    corners = head.vertices[head.faces[head.regions[region][head.faces].all(axis=1)]].astype(np.float64)
+    shares = np.array([(i, j, 4 - i - j) for i in range(5) for j in range(5 - i)]) / 4
+    return np.einsum("sc,fck->fsk", shares, corners).reshape(-1, 3)
 
 
 def _shell(skin: Mesh, inside: NDArray, style: Beard, rng: np.random.Generator) -> Mesh:
     """Closed towards the middle, broken by noise towards the edge."""
     thick = min(0.35 * style.length, 0.009)
-    rim = np.clip(inside / (0.005 + thick), 0, 1)
+    rim = np.clip(inside / ((0.002 if style.kind == "moustache" else 0.004) + thick), 0, 1)
     patchy = smooth_noise(skin.vertices, 0.0022, rng) + 0.6 * smooth_noise(skin.vertices, 0.005, rng)
     lift = 0.0005 + thick * np.sqrt(1 - (1 - rim) ** 2)
     grey = 0.85 * np.exp(0.22 * smooth_noise(skin.vertices, 0.003, rng) + 0.12 * rng.standard_normal(len(inside)))
     raised = Mesh(skin.vertices + skin.values * lift[:, None], skin.faces, grey[:, None])
-    thin = 3.2 * rim - 0.9 + 1.5 * (style.density - 0.9) + 0.7 * patchy
+    thin = 3.2 * rim - 0.9 + 1.5 * (style.density - 0.9) + 0.6 * patchy
     return cut(raised, np.minimum(np.where(rim >= 1, 1.0 if style.density > 0.85 else thin, thin), inside * 400))
 
 
