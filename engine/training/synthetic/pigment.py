@@ -1,8 +1,9 @@
 """Skin colour as pigments: optical density, melanin and haemoglobin, and the tones that people have.
 
 The density of a surface is the negative natural logarithm of its linear albedo. In it pigments add up: Tsumura,
-Haneishi and Miyake, "Independent-component analysis of skin color image", JOSA A 16(9), 1999; Tsumura et al., "Image-based skin
-color and texture analysis/synthesis by extracting hemoglobin and melanin information in the skin", SIGGRAPH 2003.
+Haneishi and Miyake, "Independent-component analysis of skin color image", JOSA A 16(9), 1999; Tsumura et al.,
+"Image-based skin color and texture analysis/synthesis by extracting hemoglobin and melanin information in the skin",
+SIGGRAPH 2003.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .pigment import FLOOR
 from .scene import REGIONS
-from .skin_bank import FINE_STEPS, SkinBank
+from .skin_bank import COLLAR_LIMIT, FINE_STEPS, SkinBank
 from .skin_eyes import IRIS_DISC, RINGS
 from .skin_fields import SHARP, SOFT
 from .skin_recipe import CHANNELS, SkinRecipe
@@ -21,8 +21,14 @@ MARK_REACH = 7
 """Texels around a mole that it may cover."""
 EDGE = 0.12
 """Softness of the borders of beard and hairline, centimetres."""
+LID_SHADE = 0.3
+"""Share of the light that the lids keep off the eyeball above, and in the corners."""
 ENAMEL = 0.3
 """What is less red than this is tooth, not gum."""
+PATCHY = 1.5
+"""How much a ragged hairline means a patchy beard, per centimetre."""
+HAIR_GRAIN = 0.3
+"""How much single hairs of beard and scalp stand out."""
 BROW_SEEN = 0.25
 """Brows of less cover are not labelled."""
 
@@ -49,7 +55,7 @@ def compose(bank: SkinBank, recipes: list[SkinRecipe]) -> tuple[Tensor, Tensor]:
     upper[hairy & plain] = REGIONS.index("hair")
     colours = skin.neg_().exp_().clamp_(FLOOR, 1.0)
     cloth = _clothes(bank, colours, numbers.rest)
-    upper[cloth & plain] = REGIONS.index("clothes")
+    upper[:, bank.bust :][cloth] = REGIONS.index("clothes")
     albedo[:, : bank.rows] = colours.permute(0, 2, 3, 1)
     _mouth(bank, albedo, numbers.rest)
     _eyes(bank, albedo, numbers.eyes)
@@ -76,7 +82,7 @@ def _skin(bank: SkinBank, look: Any, hair: Any) -> tuple[Tensor, Tensor, Tensor]
     broad = torch.einsum("bk,bkcrs->bcrs", look.broad, bank.broad[look.skins])
     soft[:, :3] += broad + look.tone[:, :, None, None]
     line = torch.sigmoid((bank.soft[SOFT.index("beardline")] + _wide(hair.beard_shift)) / EDGE)
-    beard = soft[:, 3].clamp(0, 1) * line
+    beard = (soft[:, 3] * (1 + PATCHY * soft[:, 4])).clamp(0, 1) * line
     soft[:, :3] += beard[:, None] * hair.beard_shadow[:, :, None, None]
     scalp = torch.sigmoid((bank.soft[SOFT.index("hairline")] + _wide(hair.scalp_shift) + soft[:, 4]) / EDGE)
     soft[:, 3], soft[:, 4] = beard * _wide(hair.beard_cover), scalp * _wide(hair.scalp_cover)
@@ -98,7 +104,7 @@ def _wide(values: Tensor) -> Tensor:
 
 def _sharp(bank: SkinBank, name: str) -> Tensor:
     """(R,S) mask, 0..1."""
-    return bank.sharp[SHARP.index(name)].float() / 255
+    return bank.sharp[SHARP.index(name)]
 
 
 def _freckles(bank: SkinBank, skin: Tensor, place: Tensor, look: Any) -> None:
@@ -157,7 +163,7 @@ def _hair(bank: SkinBank, skin: Tensor, beard: Tensor, scalp: Tensor, hair: Any)
     for cover, colour in ((beard, hair.beard_density), (scalp, hair.scalp_density)):
         if bool((cover > 0.02).any()):
             single = ((cover - grain) * 3 + 0.5).clamp_(0, 1) * (4 * cover).clamp(0, 1)
-            _mix(skin, 0.5 * cover + 0.5 * single, colour)
+            _mix(skin, cover + HAIR_GRAIN * (single - cover), colour)
     return (beard > 0.5) | (scalp > 0.5)
 
 
@@ -172,16 +178,20 @@ def _brows(bank: SkinBank, skin: Tensor, classes: Tensor, hair: Any) -> None:
 
 
 def _clothes(bank: SkinBank, colours: Tensor, rest: Any) -> Tensor:
-    """Lay clothes over the bust of linear colours (B,3,R,S); (B,R,S) where they are."""
-    x, y, _ = bank.rest
+    """Lay clothes over the bust of linear colours (B,3,R,S); True where they are, from the bank's row `bust` on."""
+    first = bank.bust
+    x, y, _ = bank.rest[:, first:]
+    soft = bank.reach[first:] + 0.001
     edge = _wide(rest.collar) + _wide(rest.slope) * x.abs() - _wide(rest.vee) * (1 - x.abs() / 0.06).clamp(0, 1)
-    cover = ((edge - y) / 0.0015 + 0.5).clamp_(0, 1)
+    below = edge - y
+    cover = (below / soft + 0.5).clamp_(0, 1) * (y < COLLAR_LIMIT)
+    hem = 1 - 0.35 * torch.exp(-(((below - 0.005) / (soft + 0.001)) ** 2))
     period = _wide(rest.stripe_period)
-    stripes = (torch.sin(2 * torch.pi * y / period.clamp_min(1e-3)) * 4 + 0.5).clamp_(0, 1) * (period > 0)
-    hem = 1 - 0.3 * torch.exp(-(((edge - y - 0.004) / 0.0015) ** 2))
+    stripes = torch.sin(2 * torch.pi * y / period.clamp_min(1e-3)) * period / (period + 8 * soft)
+    stripes = (stripes * 4 + 0.5).clamp_(0, 1) * (period > 0)
     cloth = rest.clothes[:, :, None, None] + stripes[:, None] * (rest.stripes - rest.clothes)[:, :, None, None]
-    cloth = cloth * (hem * (0.9 + 0.2 * _sharp(bank, "grain")))[:, None]
-    colours += cover[:, None] * (cloth - colours)
+    part = colours[:, :, first:]
+    part += cover[:, None] * (cloth * hem[:, None] - part)
     return cover > 0.5
 
 
@@ -214,7 +224,9 @@ def _eyes(bank: SkinBank, albedo: Tensor, eyes: Any) -> None:
     white = eyes.white[:, None, None] * veins
     white = white + corner * (pink - white)
     share = ((radius - 0.97) / 0.07).clamp(0, 1)[..., None]
-    ball = iris + share * (white - iris)
+    above = ((bank.disc[..., 1:] - 0.1) / 0.5).clamp(0, 1)
+    beside = ((bank.disc[..., :1].abs() - 0.5) / 0.4).clamp(0, 1)
+    ball = (iris + share * (white - iris)) * (1 - LID_SHADE * (above + beside))
     side = ball.shape[1]
     inside = (torch.linalg.vector_norm(bank.disc, dim=-1) < 1.02)[..., None]
     for number, (row, column) in enumerate(bank.eye_windows.tolist()):

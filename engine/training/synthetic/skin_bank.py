@@ -6,6 +6,7 @@ Built once from the assets, stored as arrays; `skin.compose` puts them together.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 from ...heads.model import HeadModel
 from ...render.lighting import srgb_to_linear
 from .skin_brows import BrowBank, build_brows
-from .skin_eyes import EyeBank, build_eyes
+from .skin_eyes import CONTRAST, EyeBank, build_eyes
 from .skin_fields import SHARP, SOFT, sharp_masks, soft_fields
 from .skin_places import Canvas, class_map, make_canvas
 from .skin_sources import SkinParts, base_parts, read_skins
@@ -25,6 +26,8 @@ FIELD_STEPS = 32.0
 """Steps per unit of a stored soft field."""
 BROAD_STEPS, FINE_STEPS = 100.0, 180.0
 """Steps per unit of density of the stored skins."""
+COLLAR_LIMIT = -0.07
+"""Metres: no clothes above this height of the mean head."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class SkinBank:
         broad: (K,3,r,s) density of each skin, less its face's median; low frequencies.
         fine: (K,R,S) int8 density of its pores and wrinkles, `FINE_STEPS` per unit.
         soft: (F,r,s) fields of `SOFT`.
-        sharp: (M,R,S) uint8 masks of `SHARP`.
-        rest: (3,R,S) places on the mean head, metres.
+        sharp: (M,R,S) masks of `SHARP`, 0..1.
+        rest: (3,R,S) places on the mean head, metres. reach: (R,S) how far a texel spans in height, metres.
         parts: (S,S,3) linear albedo of all but the outer skin.
         classes: (S,S) uint8, see `class_map`.
         brows, brow_labels: (n,2,h,w) uint8 and bool. brow_windows: (2,2).
@@ -53,6 +56,7 @@ class SkinBank:
     soft: Tensor
     sharp: Tensor
     rest: Tensor
+    reach: Tensor
     parts: Tensor
     classes: Tensor
     brows: Tensor
@@ -74,6 +78,12 @@ class SkinBank:
         """Rows from the top that hold the outer skin."""
         return self.fine.shape[1]
 
+    @cached_property
+    def bust(self) -> int:
+        """First row that clothes may reach."""
+        low = (self.rest[1] < COLLAR_LIMIT).any(1)
+        return int(low.long().argmax())
+
     def to(self, device: str | torch.device) -> SkinBank:
         """The bank on a device."""
         return replace(self, **{name: value.to(device) for name, value in self._tensors().items()})
@@ -83,10 +93,10 @@ class SkinBank:
         arrays = {name: value.cpu().numpy() for name, value in self._tensors().items()}
         arrays["broad"] = _bytes(arrays["broad"], BROAD_STEPS)
         arrays["soft"] = _bytes(arrays["soft"], FIELD_STEPS)
-        arrays["iris"] = _bytes(arrays["iris"], 100.0)
-        arrays["rest"] = arrays["rest"].astype(np.float16)
-        arrays["parts"] = arrays["parts"].astype(np.float16)
-        arrays["disc"] = arrays["disc"].astype(np.float16)
+        arrays["iris"] = _bytes(arrays["iris"], CONTRAST)
+        arrays["sharp"] = np.round(arrays["sharp"] * 255).astype(np.uint8)
+        for name in ("rest", "reach", "parts", "disc"):
+            arrays[name] = arrays[name].astype(np.float16)
         for name in ("names", "brow_names", "iris_names"):
             arrays[name] = np.frombuffer("\n".join(getattr(self, name)).encode(), np.uint8)
         return arrays
@@ -100,7 +110,7 @@ class SkinBank:
             if field.name.endswith("names"):
                 values[field.name] = tuple(bytes(array).decode().split("\n"))
                 continue
-            steps = {"broad": BROAD_STEPS, "soft": FIELD_STEPS, "iris": 100.0}.get(field.name)
+            steps = {"broad": BROAD_STEPS, "soft": FIELD_STEPS, "iris": CONTRAST, "sharp": 255.0}.get(field.name)
             if steps is not None:
                 array = array.astype(np.float32) / np.float32(steps)
             elif array.dtype == np.float16:
@@ -117,7 +127,9 @@ def _bytes(values: NDArray, steps: float) -> NDArray[np.int8]:
     return np.clip(np.round(values * steps), -127, 127).astype(np.int8)
 
 
-def build_skin_bank(head: HeadModel, folder: Path | None, size: int = 512, seed: int = 1) -> SkinBank:
+def build_skin_bank(
+    head: HeadModel, folder: Path | None, size: int = 512, seed: int = 1, drawn_brows: int = 30
+) -> SkinBank:
     """Prepare the skins for a head. Slow: half a minute.
 
     Args:
@@ -126,13 +138,14 @@ def build_skin_bank(head: HeadModel, folder: Path | None, size: int = 512, seed:
             drawn brows and drawn irises only.
         size: side of the texture, texels; even.
         seed: of the noise and of what is drawn.
+        drawn_brows: how many brows are drawn, beside the assets'.
     """
     canvas, half = make_canvas(head, size), make_canvas(head, size // 2)
     rows = int(np.nonzero(canvas.covered)[0][canvas.outer].max()) + 3
     rows += rows % 2
     parts = base_parts(canvas)
     skins = {"base": parts} if folder is None else read_skins(canvas, folder, parts)
-    brows, eyes = build_brows(canvas, folder), build_eyes(canvas, folder)
+    brows, eyes = build_brows(canvas, folder, drawn_brows), build_eyes(canvas, folder)
     sharp, soft = sharp_masks(canvas, seed), soft_fields(half, seed)
     built = SkinBank(
         tuple(skins),
@@ -141,8 +154,9 @@ def build_skin_bank(head: HeadModel, folder: Path | None, size: int = 512, seed:
         _stack(skins, "broad", canvas, rows),
         _stack(skins, "fine", canvas, rows),
         torch.tensor(np.stack([half.picture(soft[name])[: rows // 2] for name in SOFT])),
-        torch.tensor(np.stack([canvas.picture(_mask_bytes(sharp[name]))[:rows] for name in SHARP])),
+        torch.tensor(np.stack([canvas.picture(sharp[name].clip(0, 1))[:rows] for name in SHARP])),
         torch.tensor(np.moveaxis(canvas.picture(canvas.rest)[:rows], 2, 0).copy()),
+        torch.tensor(_reach(canvas)[:rows]),
         torch.tensor(canvas.picture(srgb_to_linear(canvas.base())).astype(np.float32)),
         torch.tensor(canvas.picture(class_map(canvas, sharp["lips"]))),
         **_pictures(brows, eyes),
@@ -156,15 +170,18 @@ def _pictures(brows: BrowBank, eyes: EyeBank) -> dict[str, Tensor]:
         "brows": torch.tensor(brows.alpha),
         "brow_labels": torch.tensor(brows.label),
         "brow_windows": torch.tensor(brows.windows),
-        "iris": torch.tensor(eyes.iris / np.float32(100)),
+        "iris": torch.tensor(eyes.iris / np.float32(CONTRAST)),
         "veins": torch.tensor(eyes.veins),
         "disc": torch.tensor(eyes.disc),
         "eye_windows": torch.tensor(eyes.windows),
     }
 
 
-def _mask_bytes(mask: NDArray) -> NDArray[np.uint8]:
-    return np.round(np.clip(mask, 0, 1) * 255).astype(np.uint8)
+def _reach(canvas: Canvas) -> NDArray[np.float32]:
+    """(S,S) metres in height from each texel to its neighbours."""
+    height = canvas.picture(canvas.rest[:, 1])
+    down, across = (np.abs(np.diff(height, axis=axis, append=height.take([-1], axis))) for axis in (0, 1))
+    return np.minimum(np.maximum(down, across), 0.02)
 
 
 def _stack(skins: dict[str, SkinParts], kind: str, canvas: Canvas, rows: int) -> Tensor:

@@ -86,8 +86,8 @@ def sharp_masks(canvas: Canvas, seed: int) -> dict[str, NDArray[np.float32]]:
         "lips": np.maximum(lips[canvas.covered], rim_shares(canvas)["lips"] > 0.3) * canvas.outer,
         "liner": np.maximum(upper, 0.6 * lower),
         "shadow": np.maximum(shadow, upper) * above * (1 - brows),
-        "grain": _rank(_grain(canvas, seed, 0.7)),
-        "pores": _rank(_grain(canvas, seed + 1, 1.1)),
+        "grain": _rank(_grain(canvas, seed, 0.4, 3.0)),
+        "pores": _rank(_grain(canvas, seed + 1, 1.1, 1.0)),
     }
     front = np.clip(rest[:, 2] / 0.03, 0, 1) * (1 - found["lips"])
     for number, cell in enumerate((0.0035, 0.0048, 0.007)):
@@ -107,13 +107,13 @@ def _signed(canvas: Canvas, mask: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip(apart[canvas.covered] * texel / SIGNED_UNIT, -3, 3)
 
 
-def _grain(canvas: Canvas, seed: int, radius: float) -> NDArray[np.float32]:
-    """(N,) noise at the size of a texel."""
+def _grain(canvas: Canvas, seed: int, radius: float, long: float) -> NDArray[np.float32]:
+    """(N,) noise at the size of a texel, drawn out along the columns `long` times."""
     import cv2
 
     noise = np.random.default_rng(seed).standard_normal(canvas.covered.shape).astype(np.float32)
     scale = radius * len(noise) / 512
-    noise = cv2.GaussianBlur(noise, (0, 0), scale) - cv2.GaussianBlur(noise, (0, 0), 3 * scale)
+    noise = cv2.GaussianBlur(noise, (0, 0), scale, sigmaY=long * scale) - cv2.GaussianBlur(noise, (0, 0), 3 * scale)
     return noise[canvas.covered]
 
 
