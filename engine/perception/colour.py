@@ -76,7 +76,7 @@ def features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
     fine = lab[..., 0] - cv2.GaussianBlur(lab[..., 0], (0, 0), 1.5)
-    deviation = np.sqrt(cv2.blur(fine * fine, (5, 5)))
+    deviation = np.sqrt(np.maximum(cv2.blur(fine * fine, (5, 5)), 0.0))  # running sums may round below zero
     rough = cv2.erode(deviation, np.ones((5, 5), np.uint8))
     return np.dstack([lab, 8.0 * np.log(0.5 + rough)]).astype(np.float32)
 
