@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...heads.model import HeadModel
+from ...perception.dense import PointSet
 from ...perception.topology import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 
 SPACING = (
@@ -21,14 +22,26 @@ SPACING = (
 HIDDEN_REGIONS = ("inner_mouth", "eye_sockets")
 LOWEST = 0.17
 """Metres below the eyes where the neck is no longer looked at."""
+ABOVE, BELOW = 0.02, -0.075
+"""Metres from the eyes: points beyond are forehead, or chin."""
 IRIS_RIM = 8
 """Points around an iris, and one in its middle."""
 CONTOURS = (RIGHT_EYE, LEFT_EYE, OUTER_LIPS, INNER_LIPS)
 """MediaPipe's contours, next to which there is always a point."""
 
 
+def point_set(head: HeadModel) -> PointSet:
+    """The points of a head; the same head gives the same points."""
+    points = choose_points(head)
+    place = np.full(len(head.vertices), -1)
+    place[points] = np.arange(len(points))
+    face = head.regions["face"][points]
+    height = head.vertices[points, 1] - _eye_centres(head)[:, 1].mean()
+    return PointSet(points, place[head.mirror[points]], face, face & (height > ABOVE), face & (height < BELOW))
+
+
 def choose_points(head: HeadModel) -> NDArray[np.int32]:
-    """(N,) vertices, ascending, together with the mirror image of each; the same head gives the same points.
+    """(N,) vertices, ascending, together with the mirror image of each.
 
     Farthest-point sampling of one half with a spacing that depends on the region.
     """
@@ -44,13 +57,6 @@ def choose_points(head: HeadModel) -> NDArray[np.int32]:
     chosen = _spread(rest, np.where(half, spacing, np.inf), [v for v in fixed if half[v]])
     both = np.concatenate([chosen, head.mirror[chosen], fixed, head.mirror[np.array(fixed)]])
     return np.unique(both).astype(np.int32)
-
-
-def mirrored(head: HeadModel, points: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(N,) where the mirror image of each point stands among the points."""
-    place = np.full(len(head.vertices), -1)
-    place[points] = np.arange(len(points))
-    return place[head.mirror[points]]
 
 
 def _spread(rest: NDArray, spacing: NDArray, fixed: list[int]) -> NDArray[np.int64]:

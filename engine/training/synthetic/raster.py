@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...heads.model import HeadModel
-from ...render.lighting import irradiance, linear_to_srgb, sh_basis, srgb_to_linear
+from ...render.lighting import linear_to_srgb, sh_basis, srgb_to_linear
 from ...render.rasterize import Raster, get_rasterizer
 from .batch import Batch, HeadLook
 from .scene import REGIONS, Scene
 
 SUPERSAMPLE = 2
 SHADOW_SIDE = 256
-SHADOW_SLACK = 0.004
+SHADOW_SLACK = 0.006
 """Metres behind a shadow map's surface that still count as lit."""
 SHADOW_TAPS = ((0.0, 0.0), (1.0, 0.3), (-0.3, 1.0), (-1.0, -0.3), (0.3, -1.0))
 PENUMBRA = 0.06
@@ -84,7 +84,7 @@ class RasterRenderer:
         samples = shader.backgrounds(size)
         regions = torch.zeros(raster.face.shape, dtype=torch.uint8, device=samples.device)
         for seen in _blocks(raster.face):
-            colour, region = shader.shade(raster, seen)
+            colour, _, region = shader.shade(raster, seen)
             samples[seen] = colour
             regions[seen] = region
         if batch.sheer.any():
@@ -103,20 +103,31 @@ class RasterRenderer:
         sheer = get_rasterizer()(batch.triangles(sheer=True), (size, size))
         nearer = (sheer.face >= 0) & (sheer.depth < raster.depth)
         for seen in _blocks(torch.where(nearer, sheer.face, -1)):
-            colour, region = shader.shade(sheer, seen)
-            opacity = shader.opacity(sheer, seen)
+            colour, opacity, region = shader.shade(sheer, seen)
             samples[seen] = colour * opacity + samples[seen] * (1 - opacity)
             hides = (opacity[:, 0] > 0.5) & (region != EYE)  # a lash hides no eye
             regions[seen] = torch.where(hides, region, regions[seen])
 
 
 class _Shader:
-    """Colours of seen samples of a batch."""
+    """Colours of seen samples of a batch.
+
+    Everything that vertices carry lies side by side in one table, so that a sample gathers it at once: place, normal,
+    occlusion, colour and gloss of props, opacity, and the place in each shadow map.
+    """
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.scatter = batch.vertices.new_tensor(SCATTER)
-        self.shadows = [_ShadowMap(batch, slot) for slot in range(batch.lamp_direction.shape[1])]
+        slots = range(batch.lamp_direction.shape[1])
+        self.shadows = [_ShadowMap(batch, slot) for slot in slots if slot == 0 or batch.lamp_colour[:, slot].any()]
+        single = [batch.occlusion[..., None], batch.colours, batch.opacity[..., None]]
+        columns = [batch.vertices, batch.normals, *single, *(shadow.places for shadow in self.shadows)]
+        self.widths = [column.shape[-1] for column in columns]
+        self.table = torch.cat(columns, -1).flatten(0, 1)
+        main = torch.nn.functional.normalize(batch.light[:, [3, 1, 2]].mean(-1), dim=-1)
+        self.window_direction = main
+        self.window = torch.einsum("bk,bkc->bc", sh_basis(main), batch.light).clamp_min(0)
 
     def backgrounds(self, size: int) -> Tensor:
         """(B,size,size,3) linear."""
@@ -124,35 +135,34 @@ class _Shader:
         factor = size // pictures.shape[1]
         return pictures.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
-    def shade(self, raster: Raster, seen: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Linear colours (P,3) and regions (P,) of the samples `seen` (scene, row, column)."""
+    def shade(self, raster: Raster, seen: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+        """Linear colours (P,3), opacities (P,1) and regions (P,) of the samples `seen` (scene, row, column)."""
         batch, scene = self.batch, seen[0]
         face, weights = raster.face[seen].long(), raster.barycentrics[seen]
-        corners = batch.corners(scene, face)
-        point, normal = _blend(batch.vertices.flatten(0, 1)[corners], weights), self._normal(corners, weights)
+        carried = _blend(self.table[batch.corners(scene, face)], weights).split(self.widths, -1)
+        point, normal, occlusion, painted, opacity = carried[:5]
+        normal = torch.nn.functional.normalize(normal, dim=-1)
         toward_eye = torch.nn.functional.normalize(batch.eye[scene] - point, dim=-1)
         normal = torch.where((normal * toward_eye).sum(-1, keepdim=True) < 0, -normal, normal)
-        albedo, region, gloss, skin = self._surface(scene, face, corners, weights)
-        occlusion = _blend(batch.occlusion.flatten()[corners][..., None], weights)
-        light = torch.einsum("pk,pkc->pc", sh_basis(normal), batch.light[scene]).clamp_min(0)
-        light = light * (1 - SKY_SHARE * (1 - self.shadows[0].lit(scene, point, normal))[:, None]) * occlusion
+        albedo, region, gloss, skin = self._surface(scene, face, painted, weights)
+        light = torch.zeros_like(albedo)
+        for number, harmonics in enumerate(batch.light):  # samples of one scene lie together
+            mine = scene == number if len(batch.light) > 1 else slice(None)
+            light[mine] = sh_basis(normal[mine]) @ harmonics
+        sky = self.shadows[0].lit(scene, carried[5])[:, None]
+        light = light.clamp_min_(0) * (1 - SKY_SHARE * (1 - sky)) * occlusion
+        shine = self._wet(scene, normal, toward_eye, region)
         shininess = torch.where(region == EYE, EYE_SHININESS, SKIN_SHININESS)
-        shine = self._window(scene, normal, toward_eye, region)
         wrap = self.scatter * skin[:, None]
-        for slot in range(1, len(self.shadows)):
-            lamp, colour = batch.lamp_direction[scene, slot], batch.lamp_colour[scene, slot]
-            lit = self.shadows[slot].lit(scene, point, normal)[:, None]
+        for shadow, place in zip(self.shadows[1:], carried[6:], strict=True):
+            lamp, colour = batch.lamp_direction[scene, shadow.slot], batch.lamp_colour[scene, shadow.slot]
+            lit = shadow.lit(scene, place)[:, None]
             facing = (normal * lamp).sum(-1, keepdim=True)
             light = light + colour * ((facing + wrap) / (1 + wrap)).clamp_min(0) * lit * occlusion
             halfway = torch.nn.functional.normalize(lamp + toward_eye, dim=-1)
             peak = (normal * halfway).sum(-1).clamp_min(0) ** shininess * (facing[:, 0] > 0) * gloss
             shine = shine + peak[:, None] * colour * lit
-        return albedo * light + shine, region.to(torch.uint8)
-
-    def opacity(self, raster: Raster, seen: tuple[Tensor, ...]) -> Tensor:
-        """(P,1)."""
-        corners = self.batch.corners(seen[0], raster.face[seen].long())
-        return _blend(self.batch.opacity.flatten()[corners][..., None], raster.barycentrics[seen])
+        return albedo * light + shine, opacity, region.to(torch.uint8)
 
     def with_maps(self, picture: Picture, raster: Raster, number: int) -> Picture:
         """The picture with normals and UV."""
@@ -177,11 +187,10 @@ class _Shader:
         return _blend(look.uv[look.uv_faces[face]], weights)
 
     def _surface(
-        self, scene: Tensor, face: Tensor, corners: Tensor, weights: Tensor
+        self, scene: Tensor, face: Tensor, painted: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Albedo (P,3), region (P,), gloss (P,) and 1 where it is skin (P,)."""
+        """Albedo (P,3), region (P,), gloss (P,) and 1 where it is skin (P,); props are `painted` (P,4)."""
         batch = self.batch
-        painted = _blend(batch.colours.flatten(0, 1)[corners], weights)
         albedo, gloss = painted[:, :3].contiguous(), painted[:, 3].contiguous()
         region = batch.regions[scene, face]
         skin = torch.zeros_like(gloss)
@@ -194,50 +203,41 @@ class _Shader:
         skin[head] = (~eye).float()
         return albedo, region, gloss, skin
 
-    def _window(self, scene: Tensor, normal: Tensor, toward_eye: Tensor, region: Tensor) -> Tensor:
+    def _wet(self, scene: Tensor, normal: Tensor, toward_eye: Tensor, region: Tensor) -> Tensor:
         """(P,3) the soft light's reflection in the eyes."""
-        main = torch.nn.functional.normalize(self.batch.light[:, [3, 1, 2]].mean(-1), dim=-1)
-        brightness = torch.stack([irradiance(d, light) for d, light in zip(main, self.batch.light, strict=True)])
-        halfway = torch.nn.functional.normalize(main[scene] + toward_eye, dim=-1)
-        peak = (normal * halfway).sum(-1).clamp_min(0) ** EYE_SHININESS * (region == EYE) * EYE_GLOSS
-        return peak[:, None] * brightness[scene].clamp_min(0)
+        shine = torch.zeros_like(normal)
+        eye = (region == EYE).nonzero().squeeze(-1)
+        halfway = torch.nn.functional.normalize(self.window_direction[scene[eye]] + toward_eye[eye], dim=-1)
+        peak = (normal[eye] * halfway).sum(-1).clamp_min(0) ** EYE_SHININESS * EYE_GLOSS
+        shine[eye] = peak[:, None] * self.window[scene[eye]]
+        return shine
 
 
 class _ShadowMap:
     """Orthographic depth maps of one lamp of every scene."""
 
     def __init__(self, batch: Batch, slot: int) -> None:
+        self.slot = slot
         direction = batch.lamp_direction[:, slot]
-        self.used = slot == 0 or bool(batch.lamp_colour[:, slot].any())
-        if not self.used:
-            return
         helper = torch.nn.functional.one_hot(direction.abs().argmin(-1), 3).float()
         across = torch.nn.functional.normalize(torch.linalg.cross(helper, direction), dim=-1)
-        self.axes = torch.stack([across, torch.linalg.cross(direction, across), direction], 1)
+        axes = torch.stack([across, torch.linalg.cross(direction, across), direction], 1)
         low, high = batch.box
-        self.middle = (low + high) / 2
-        self.reach = 0.51 * torch.linalg.vector_norm(high - low, dim=-1)
-        places = self._places(torch.arange(len(direction), device=direction.device)[:, None], batch.vertices)
-        self.depth = get_rasterizer()(batch.triangles(sheer=False, of=places), (SHADOW_SIDE, SHADOW_SIDE)).depth
-        self.softness = batch.lamp_softness[:, slot] * PENUMBRA / self.reach * (SHADOW_SIDE / 2) + 0.7
+        reach = 0.51 * torch.linalg.vector_norm(high - low, dim=-1)[:, None, None]
+        local = (batch.vertices - ((low + high) / 2)[:, None]) @ axes.mT
+        self.places = torch.cat([(local[..., :2] / reach + 1) * (SHADOW_SIDE / 2), 2 * reach - local[..., 2:]], -1)
+        size = (SHADOW_SIDE, SHADOW_SIDE)
+        self.depth = get_rasterizer()(batch.triangles(sheer=False, of=self.places), size).depth.flatten()
+        self.softness = batch.lamp_softness[:, slot] * PENUMBRA / reach[:, 0, 0] * (SHADOW_SIDE / 2) + 0.7
 
-    def _places(self, scene: Tensor, points: Tensor) -> Tensor:
-        """Points (...,3) of scenes (...) in the maps: x, y in texels, and depth."""
-        local = torch.einsum("...ij,...j->...i", self.axes[scene], points - self.middle[scene])
-        reach = self.reach[scene][..., None]
-        return torch.cat([(local[..., :2] / reach + 1) * (SHADOW_SIDE / 2), 2 * reach - local[..., 2:]], -1)
-
-    def lit(self, scene: Tensor, points: Tensor, normals: Tensor) -> Tensor:
-        """(P,) 0..1 share of the lamp that points (P,3) see."""
-        if not self.used:
-            return points.new_ones(len(points))
-        place = self._places(scene, points + normals * SHADOW_SLACK)
-        total = points.new_zeros(len(points))
-        spread = self.softness[scene]
+    def lit(self, scene: Tensor, place: Tensor) -> Tensor:
+        """(P,) 0..1 share of the lamp that points at `place` (P,3) of the maps see."""
+        total = place.new_zeros(len(place))
+        spread, first = self.softness[scene], scene * SHADOW_SIDE**2
         for x, y in SHADOW_TAPS:
-            column = (place[:, 0] + x * spread).long().clamp(0, SHADOW_SIDE - 1)
-            row = (place[:, 1] + y * spread).long().clamp(0, SHADOW_SIDE - 1)
-            total += place[:, 2] < self.depth[scene, row, column] + SHADOW_SLACK
+            column = (place[:, 0] + x * spread).long().clamp_(0, SHADOW_SIDE - 1)
+            row = (place[:, 1] + y * spread).long().clamp_(0, SHADOW_SIDE - 1)
+            total += place[:, 2] < self.depth[first + row * SHADOW_SIDE + column] + SHADOW_SLACK
         return total / len(SHADOW_TAPS)
 
 

@@ -1,0 +1,67 @@
+"""`python -m engine.training`: make synthetic faces, prepare portraits, train the perception networks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import EngineError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser("python -m engine.training", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+
+    prepare = commands.add_parser("prepare", help="make the wardrobe of synthetic people from MakeHuman's assets")
+    prepare.add_argument("--assets", type=Path, help="MakeHuman's CC0 assets; default: beside the clone, else none")
+    prepare.add_argument("--out", type=Path, required=True, help="file to write, .npz")
+    prepare.add_argument("--seed", type=int, default=0)
+
+    draw = commands.add_parser("synthesize", help="draw labelled pictures")
+    draw.add_argument("--wardrobe", type=Path, required=True)
+    draw.add_argument("--out", type=Path, required=True, help="folder for the shards; what is there is not drawn again")
+    draw.add_argument("--count", type=int, default=1000)
+    draw.add_argument("--first", type=int, default=0, help="seed of the first picture")
+    draw.add_argument("--size", type=int, default=256, help="side, pixels")
+    draw.add_argument("--held-out", action="store_true", help="from skins and hair that training never sees")
+    draw.add_argument("--device", default="cpu")
+    draw.add_argument("--batch", type=int, default=4, help="scenes drawn at once")
+    draw.add_argument("--workers", type=int, default=1, help="processes, on the CPU")
+    draw.add_argument("--sheet", type=Path, help="also write a contact sheet of the first pictures, .png")
+
+    portraits = commands.add_parser("portraits", help="prepare real portraits, which have no labels")
+    portraits.add_argument("--data", type=Path, help="folder with `portraits` and `photos`; default: beside the clone")
+    portraits.add_argument("--out", type=Path, required=True, help="file to write, .npz")
+
+    perception = commands.add_parser("perception", help="train a network")
+    perception.add_argument("--config", type=Path, required=True, help="see engine/training/configs")
+    perception.add_argument("--data", type=Path, required=True, help="folder with `train`, `held_out`, `portraits.npz`")
+    perception.add_argument("--out", type=Path, required=True, help="the run's folder")
+    perception.add_argument("--resume", action="store_true")
+    perception.add_argument("--device", default="cpu")
+    perception.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+
+    export = commands.add_parser("export", help="write a run's averaged weights for use")
+    export.add_argument("run", type=Path)
+    export.add_argument("--out", type=Path, required=True, help="file to write, .safetensors")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit status."""
+    from . import commands
+
+    options = parser().parse_args(arguments)
+    try:
+        getattr(commands, options.command)(options)
+    except EngineError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

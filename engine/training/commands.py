@@ -1,0 +1,153 @@
+"""What `python -m engine.training` does, a function for each command."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelFileError
+
+SHARD = 200
+"""Pictures in a file."""
+SHEET = (4, 8)
+"""Rows and columns."""
+
+
+def prepare(options: Namespace) -> None:
+    """Make the wardrobe."""
+    from ..heads.loader import load_head
+    from .synthetic.wardrobe import build_wardrobe, find_assets, save_wardrobe
+
+    folder = options.assets or find_assets()
+    print(f"Assets: {folder or 'none, only what is bundled'}")
+    save_wardrobe(options.out, build_wardrobe(load_head(), folder, options.seed))
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
+
+
+def synthesize(options: Namespace) -> None:
+    """Draw pictures, shard by shard, and say how fast."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    starts = range(options.first, options.first + options.count, SHARD)
+    jobs = [_Shard(options.out, a, min(SHARD, options.first + options.count - a), options) for a in starts]
+    jobs = [job for job in jobs if not job.path.exists()]
+    start, drawn = perf_counter(), 0
+    if options.workers > 1:
+        with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+            for count in pool.map(draw_shard, jobs):
+                drawn += count
+                _say_speed(drawn, start)
+    else:
+        for job in jobs:
+            drawn += draw_shard(job)
+            _say_speed(drawn, start)
+    if options.sheet:
+        from .synthetic.shards import read_shard
+
+        first = read_shard(_Shard(options.out, options.first, 0, options).path)
+        images = [first.image(number) for number in range(min(len(first), SHEET[0] * SHEET[1]))]
+        _write_sheet(options.sheet, images)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """Pictures to draw into one file; `options` are those of `synthesize`."""
+
+    folder: Path
+    first: int
+    count: int
+    options: Namespace
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.first:08d}.npz"
+
+
+def draw_shard(job: _Shard) -> int:
+    """Draw a file of pictures. Returns how many."""
+    from ..devices import single_threaded_torch
+    from .synthetic.people import draw_scenes
+    from .synthetic.shards import write_shard
+
+    options = job.options
+    head, wardrobe, renderer = _studio(options.wardrobe, options.device)
+    seeds = list(range(job.first, job.first + job.count))
+    scenes, pictures = [], []
+    with single_threaded_torch():
+        for start in range(0, len(seeds), options.batch):
+            drawn = draw_scenes(seeds[start : start + options.batch], head, wardrobe, options.size, options.held_out)
+            pictures += renderer(drawn)
+            scenes += [replace(scene, albedo=None, classes=None, props=()) for scene in drawn]
+    write_shard(job.path, scenes, pictures, seeds)
+    return len(seeds)
+
+
+_STUDIO: dict[tuple[Path, str], tuple[Any, Any, Any]] = {}
+
+
+def _studio(path: Path, device: str) -> tuple[Any, Any, Any]:
+    """Head, wardrobe and renderer, made once in a process."""
+    from ..heads.loader import load_head
+    from .synthetic.raster import RasterRenderer
+    from .synthetic.wardrobe import load_wardrobe
+
+    if (path, device) not in _STUDIO:
+        head, wardrobe = load_head(), load_wardrobe(path)
+        wardrobe = replace(wardrobe, skins=wardrobe.skins.to(device))
+        _STUDIO[path, device] = head, wardrobe, RasterRenderer(head, device)
+    return _STUDIO[path, device]
+
+
+def _say_speed(drawn: int, start: float) -> None:
+    seconds = perf_counter() - start
+    print(f"{drawn} pictures in {seconds:.0f} s: {drawn / seconds:.1f} a second", flush=True)
+
+
+def _write_sheet(path: Path, images: list[NDArray[np.uint8]]) -> None:
+    from ..media.write import write_png
+
+    columns = SHEET[1]
+    blank = np.zeros_like(images[0])
+    images = images + [blank] * (-len(images) % columns)
+    rows = [np.concatenate(images[a : a + columns], 1) for a in range(0, len(images), columns)]
+    write_png(path, np.concatenate(rows))
+
+
+def portraits(options: Namespace) -> None:
+    """Prepare real portraits."""
+    from ..heads.loader import load_head
+    from .perception.real import find_portraits, prepare_real
+
+    folder = options.data or find_portraits()
+    if folder is None:
+        raise ModelFileError("There are no portraits beside the clone.", "Name their folder with --data.")
+    prepare_real(load_head(), folder, options.out)
+
+
+def perception(options: Namespace) -> None:
+    """Train a network."""
+    from .perception.loop import train
+    from .perception.recipes import read_recipe, remember
+
+    recipe = read_recipe(options.config)
+    remember(recipe, options.out)
+    loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
+    outcome = train(recipe.task(options.data, options.device), loop, options.out, options.resume)
+    for name, value in outcome.figures.items():
+        print(f"{name} {value:.4f}")
+    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+
+
+def export(options: Namespace) -> None:
+    """Write weights for use."""
+    from .perception.recipes import export_run
+
+    export_run(options.run, options.out)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
