@@ -16,8 +16,9 @@ from ...heads.model import HeadModel
 
 CROP_SIDE, MASK_SIDE = 320, 160  # pixels
 MASKS = ("person", "skin", "hair", "eyes", "inner_mouth", "frames", "teacher_hair", "inside")
-"""Layers of `RealPictures.masks`. The first six are the engine's; "teacher_hair" is of the hair network, which is the
-better one for braids, thin and grey hair, and takes bald crowns for hair; "inside" is 0 beyond the photo's border."""
+"""Layers of `RealPictures.masks`. The first six are the engine's; "teacher_hair" is of the hair network and mostly
+the better one: braids, thin hair, bald heads and hats; it misses some white hair and takes a few bald crowns for hair.
+"inside" is 0 beyond the photo's border."""
 
 
 @dataclass(frozen=True)
