@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .pigment import FLOOR
+from .pigment import FLOOR, MELANIN
 from .scene import REGIONS
 from .skin_bank import COLLAR_LIMIT, FINE_STEPS, SkinBank
 from .skin_eyes import IRIS_DISC, RINGS
 from .skin_fields import SHARP, SOFT
 from .skin_recipe import CHANNELS, SkinRecipe
 
-MARK_REACH = 7
-"""Texels around a mole that it may cover."""
+MARK_REACH = 7 / 512
+"""Share of the texture around a mole that it may cover."""
 EDGE = 0.12
 """Softness of the borders of beard and hairline, centimetres."""
 LID_SHADE = 0.3
@@ -108,8 +108,7 @@ def _sharp(bank: SkinBank, name: str) -> Tensor:
 
 
 def _freckles(bank: SkinBank, skin: Tensor, place: Tensor, look: Any) -> None:
-    from .pigment import MELANIN
-
+    """Freckles where `place` (B,R,S) lets them be."""
     if not bool((look.freckles > 0).any()):
         return
     total = torch.zeros_like(place)
@@ -122,7 +121,8 @@ def _freckles(bank: SkinBank, skin: Tensor, place: Tensor, look: Any) -> None:
 
 def _marks(bank: SkinBank, skin: Tensor, look: Any) -> None:
     """Moles and blemishes: round in space, wherever they lie in the UV."""
-    reach = torch.arange(-MARK_REACH, MARK_REACH + 1, device=skin.device)
+    most = round(MARK_REACH * bank.size)
+    reach = torch.arange(-most, most + 1, device=skin.device)
     centre = bank.surface.long()[look.marks]  # (B,M,2)
     height, width = skin.shape[2:]
     row = (centre[..., 0, None, None] + reach[:, None]).clamp(0, height - 1)
@@ -146,15 +146,14 @@ def _mix(skin: Tensor, cover: Tensor, colour: Tensor) -> None:
 
 def _paint(bank: SkinBank, skin: Tensor, makeup: Any, look: Any) -> None:
     """Lips, lipstick, eye shadow and eyeliner."""
-    lips = _sharp(bank, "lips")
-    skin += lips * look.lips[:, :, None, None]
-    for name, mask, colour, cover in (
-        ("lips", lips, makeup.lipstick, makeup.lipstick_cover),
-        ("shadow", None, makeup.shadow, makeup.shadow_cover),
-        ("liner", None, makeup.liner, makeup.liner_cover),
+    skin += _sharp(bank, "lips") * look.lips[:, :, None, None]
+    for mask, colour, cover in (
+        ("lips", makeup.lipstick, makeup.lipstick_cover),
+        ("shadow", makeup.shadow, makeup.shadow_cover),
+        ("liner", makeup.liner, makeup.liner_cover),
     ):
         if bool((cover > 0).any()):
-            _mix(skin, (_sharp(bank, name) if mask is None else mask) * _wide(cover), colour)
+            _mix(skin, _sharp(bank, mask) * _wide(cover), colour)
 
 
 def _hair(bank: SkinBank, skin: Tensor, beard: Tensor, scalp: Tensor, hair: Any) -> Tensor:
@@ -168,6 +167,7 @@ def _hair(bank: SkinBank, skin: Tensor, beard: Tensor, scalp: Tensor, hair: Any)
 
 
 def _brows(bank: SkinBank, skin: Tensor, classes: Tensor, hair: Any) -> None:
+    """Draw the brows and label them."""
     height, width = bank.brows.shape[2:]
     for side, (row, column) in enumerate(bank.brow_windows.tolist()):
         cover = bank.brows[hair.brow, side].float() / 255 * _wide(hair.brow_cover)

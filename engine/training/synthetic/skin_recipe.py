@@ -53,6 +53,8 @@ BEARDS = {
     "moustache": (1.3, 0, 0, 0, 0), "chin": (0, 1.1, 0.15, 0, 0.2), "sides": (0.2, 0.3, 1.2, 0.4, 0.4),
 }  # fmt: skip
 """Strength on moustache, goatee, jaw, cheeks and under the chin."""
+BEARD_TINT = (1.05, 0.92, 0.8)
+"""Beards are redder than the hair of the head."""
 BEARD_AREAS = ("moustache", "goatee", "jaw", "cheek_beard", "under_chin")
 
 
@@ -252,10 +254,10 @@ def _regions(
         fields[:3, SOFT.index(name)] += PIGMENTS[:, : len(amounts)] @ np.array(amounts, np.float32)
 
     flushed = np.abs(rng.normal(0, 1)) * blood
-    add("cheeks", 0, 0.10 * flushed * rng.uniform(0, 1.6))
-    add("nose", 0, 0.10 * flushed * rng.uniform(0, 1.8))
-    add("ears", 0, 0.12 * blood * abs(rng.normal(0.5, 0.8)))
-    add("chin", 0, 0.06 * flushed * rng.uniform(0, 1.5))
+    add("cheeks", 0, 0.15 * flushed * rng.uniform(0, 1.6))
+    add("nose", 0, 0.17 * flushed * rng.uniform(0, 1.8))
+    add("ears", 0, 0.16 * blood * abs(rng.normal(0.5, 0.8)))
+    add("chin", 0, 0.08 * flushed * rng.uniform(0, 1.5))
     add("forehead", 0.05 * rng.normal(0, 1), -0.03 * blood * rng.uniform(0, 1))
     add("temples", 0.05 * rng.normal(0, 1))
     tired = abs(rng.normal(0, 1))
@@ -267,7 +269,7 @@ def _regions(
     for name, _ in NOISE:
         strength = {"broad": 0.022, "middle": 0.013, "small": 0.009}[name.split("_")[0]] * np.exp(rng.normal(0, 0.4))
         add(name, strength * rng.normal(), strength * blood * rng.normal(), 0.4 * strength * rng.normal())
-    lips = (0.16 + 0.10 * rng.normal()) * haemoglobin * (1.5 - 0.8 * place) + abs(rng.normal(0.12, 0.1)) * melanin
+    lips = (0.24 + 0.09 * rng.normal()) * haemoglobin * (1.5 - 0.8 * place) + abs(rng.normal(0.12, 0.1)) * melanin
     lips = lips + rng.uniform(-0.05, 0.15) * (1 - 0.5 * place) * shade
     wet = rng.uniform(0.3, 0.7) * (density(np.array(MUCOSA)) - bare - lips)
     fields[:3, SOFT.index("wet_lips")] += wet * np.array([1, 1, 1]) * (1 if place > 0.4 else 0.6)
@@ -300,7 +302,7 @@ def _face_hair(
             fields[3, SOFT.index(name)] = value * rng.uniform(0.8, 1.2)
     for name, _ in NOISE[4:]:
         fields[4, SOFT.index(name)] = 0.05 * rng.normal()
-    dark = np.minimum(colour, 0.8 * bare)
+    dark = np.minimum(colour * BEARD_TINT, 0.8 * bare)
     brow = np.minimum(colour * np.exp(rng.normal(-0.25, 0.25)), 0.75 * bare)
     crop = rng.random()
     scalp = rng.uniform(0.75, 0.95) if covered else 0.0 if crop < 0.3 else rng.uniform(0.1, 0.6) if crop < 0.7 else 0.9
