@@ -132,7 +132,7 @@ RESTING = (
     ("noseSneer", 0.05), ("eyeWide", 0.10),
 )  # fmt: skip
 """What people's faces do at rest beyond the mean head's, and how much. Heads fitted to portraits have 0.35, 0.31, 0.26,
-0.24, 0.19, 0.09 and 0.17 of these on average: identities alone give too few low brows, thin upper lips and open eyes."""
+0.24, 0.19, 0.09 and 0.17 of these on average: identities alone give too few low brows, thin lips and open eyes."""
 RESTING_SHARE = 0.7
 
 
