@@ -106,7 +106,8 @@ def cover(head: HeadModel, points: NDArray, kind: str, rng: np.random.Generator)
         "chin strap": jaw,
         "chops": np.maximum(np.minimum(beard_area, x - 0.036), upper_lip if rng.random() < 0.5 else -1),
     }
-    inside = np.minimum(ways[kind], to_lips - 0.0018)
+    to_mouth = np.hypot(np.maximum(x - 0.02, 0), y - MOUTH[1])
+    inside = np.minimum(ways[kind], np.minimum(to_lips - 0.0018, to_mouth - 0.007))
     return inside + 0.001 * smooth_noise(points, 0.006, rng) + 0.0008 * smooth_noise(points, 0.0025, rng)
 
 
