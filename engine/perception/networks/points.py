@@ -3,8 +3,8 @@
 A small convolutional backbone of the BlazeFace family (Bazarevsky et al. 2019; Kartynnik et al., "Real-time Facial
 Surface Geometry from Monocular Video", 2019), so that it can start from MediaPipe's face mesh, which has seen real
 people. Its last features give all points at once, as a low-rank offset from their mean; then every point looks at the
-finer features around its place and corrects itself, twice (cascaded regression). Points come with a variance, trained by
-the Gaussian likelihood (Wood et al., "3D face reconstruction with dense landmarks", 2022, eq. 1).
+finer features around its place and corrects itself, twice (cascaded regression). Points come with a variance, trained
+by the Gaussian likelihood (Wood et al., "3D face reconstruction with dense landmarks", 2022, eq. 1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import grid_sample, max_pool2d, pad
 
 SIDE = 256
 """Pixels of the square crop."""
@@ -24,6 +24,8 @@ STAGES = ((16, 2), (32, 2), (64, 2), (128, 2), (128, 2), (128, 2))
 """Channels, and blocks after the one that halves the picture (the first stage has no such block)."""
 FINE_LEVELS = (1, 2, 3)
 """Stages whose features a point looks at: 64, 32 and 16 cells a side."""
+LOOK = 32
+"""Channels that a point gathers from each of them."""
 LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION = -7.0, 1.0
 """Of a point, natural logarithm, in the network's units: 0.1 to 350 pixels."""
 
@@ -62,10 +64,10 @@ class BlazeBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # TensorFlow's "same" padding: all of it at the far side where the stride is 2.
         padding = (0, 1, 0, 1) if self.halving else (1, 1, 1, 1)
-        moved = self.pointwise(self.depthwise(F.pad(x, padding)))
-        kept = F.max_pool2d(x, 2) if self.halving else x
+        moved = self.pointwise(self.depthwise(pad(x, padding)))
+        kept = max_pool2d(x, 2) if self.halving else x
         if self.added:
-            kept = F.pad(kept, (0, 0, 0, 0, 0, self.added))
+            kept = pad(kept, (0, 0, 0, 0, 0, self.added))
         return self.act(kept + moved)
 
 
@@ -84,7 +86,7 @@ class Backbone(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.stem_act(self.stem(F.pad(x, (0, 1, 0, 1))))
+        x = self.stem_act(self.stem(pad(x, (0, 1, 0, 1))))
         features = []
         for stage in self.stages:
             x = stage(x)
@@ -119,9 +121,9 @@ class PointsNetwork(nn.Module):
         self.components = nn.Parameter(torch.zeros(rank, count, 3))
         self.context = nn.Linear(384, 64)
         self.identity = nn.Parameter(torch.randn(count, 64) * 0.1)
-        self.look = nn.ModuleList(nn.Conv2d(channels, 64, 1) for channels in fine)
+        self.look = nn.ModuleList(nn.Conv2d(channels, LOOK, 1) for channels in fine)
         self.correct = nn.ModuleList(
-            nn.Sequential(nn.Linear(64 * len(fine) + 67, 96), nn.LeakyReLU(0.1), nn.Linear(96, 96), nn.LeakyReLU(0.1))
+            nn.Sequential(nn.Linear(LOOK * len(fine) + 67, 96), nn.LeakyReLU(0.1), nn.Linear(96, 96), nn.LeakyReLU(0.1))
             for _ in range(rounds)
         )
         self.step = nn.ModuleList(nn.Linear(96, 3) for _ in range(rounds))
@@ -173,5 +175,5 @@ class PointsNetwork(nn.Module):
 
 def _at(layer: Tensor, places: Tensor) -> Tensor:
     """(B,N,C) of features (B,C,h,w) at places (B,N,2) from -1 to 1, bilinear, held at the border."""
-    found = F.grid_sample(layer, places[:, :, None], mode="bilinear", padding_mode="border", align_corners=False)
+    found = grid_sample(layer, places[:, :, None], mode="bilinear", padding_mode="border", align_corners=False)
     return found[..., 0].mT

@@ -32,6 +32,7 @@ class PointsConfig:
         batch: crops in a step.
         real: share of them from portraits, in pairs of one portrait; 0 without portraits.
         empty: share of them without a face.
+        frozen: first stages of the backbone that stay as MediaPipe has them: most of the time goes there.
         coarse, absolute, visible, face, agree: weights of the losses beside the likelihood, see `points_loss`.
         seed: of every draw.
     """
@@ -39,6 +40,7 @@ class PointsConfig:
     batch: int = 32
     real: float = 0.25
     empty: float = 0.04
+    frozen: int = 0
     coarse: float = 0.02
     absolute: float = 0.02
     visible: float = 0.2
@@ -93,6 +95,8 @@ class PointsTask:
         torch.manual_seed(config.seed)
         model = PointsNetwork(len(labels.points))
         start_backbone(model.backbone)
+        for part in (model.backbone.stem, model.backbone.stem_act, *model.backbone.stages[: config.frozen]):
+            part.requires_grad_(config.frozen == 0)
         model.set_statistics(*self._statistics(model.components.shape[0]))
         self.device = device
         self.model = model.to(device, memory_format=torch.channels_last)
