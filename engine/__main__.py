@@ -34,6 +34,7 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
     job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
+    job.add_argument("--hair", choices=("as-seen", "bald"), default="as-seen", help="as the photo shows it, or none")
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
 
@@ -48,6 +49,7 @@ def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
         face_index=arguments.face,
         focal_length_px=arguments.focal_length,
         model_folder=arguments.model_folder,
+        hair=arguments.hair,
         seed=arguments.seed,
     )
 

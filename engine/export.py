@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OutputError
+from .hair.shell import HairShell
 from .render.look import face_materials, lash_opacity
 from .result import Reconstruction
 
 LARGEST_TEXTURE, PICTURE_QUALITY = 2048, 92
 SMALLEST_MOVE = 2e-6
 """Displacements below this (metres) are left out of morph targets."""
+LARGEST_HAIR, HAIR_CUT = 1024, 0.5
 LASH_COLOUR = (28, 20, 16)
 FLOAT, UNSIGNED_INT = 5126, 5125
 LINEAR, LINEAR_MIPMAP_LINEAR = 9729, 9987
@@ -41,12 +43,15 @@ class _Piece:
 
 
 def export_glb(reconstruction: Reconstruction, path: Path) -> None:
-    """Write the neutral head as binary glTF 2.0, metres, Y up, face to +Z; lashes as a translucent piece of their own.
+    """Write the neutral head as binary glTF 2.0, metres, Y up, face to +Z; lashes as a translucent piece of their own,
+    hair as another that is cut out where it is transparent.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    data = add_picture(_geometry(reconstruction), "skin", _picture(reconstruction.albedo))
+    data = add_picture(_geometry(reconstruction), "skin", _picture(reconstruction.albedo), "image/jpeg")
+    if reconstruction.hair is not None:
+        data = add_picture(data, "hair", _cut_out_picture(reconstruction.hair.albedo), "image/png")
     data = add_morph_targets(data, _morphs(reconstruction), reconstruction.expression_names)
     try:
         path.write_bytes(data)
@@ -72,17 +77,13 @@ def _split(faces: NDArray, uv_faces: NDArray) -> _Piece:
     return _Piece(unique[:, 0], unique[:, 1], corner.reshape(-1, 3))
 
 
-def _shown_vertices(head: Reconstruction) -> NDArray[np.float32]:
-    return head.vertices + head.hair_offset if len(head.hair_offset) else head.vertices
-
-
 def _geometry(head: Reconstruction) -> bytes:
     """The GLB as trimesh writes it, still without picture and morph targets."""
     import trimesh
     from trimesh.exchange.gltf import export_glb as trimesh_glb
     from trimesh.visual import TextureVisuals
 
-    vertices = _shown_vertices(head)
+    vertices = head.vertices
     normals = np.array(trimesh.Trimesh(vertices, head.faces, process=False).vertex_normals)
     opacity = lash_opacity(head)
     scene = trimesh.Scene()
@@ -98,7 +99,30 @@ def _geometry(head: Reconstruction) -> bytes:
             mesh.visual = TextureVisuals(uv=head.uv[piece.uv_source], material=_lash_material())
             mesh.visual.vertex_attributes["color"] = colours
         scene.add_geometry(mesh, geom_name=name, node_name=name)
+    if head.hair is not None:
+        scene.add_geometry(_hair_mesh(head.hair), geom_name="hair", node_name="hair")
     return trimesh_glb(scene, include_normals=True)
+
+
+def _hair_mesh(hair: HairShell) -> Any:
+    import trimesh
+    from trimesh.visual import TextureVisuals
+
+    piece = _split(hair.faces, hair.uv_faces)
+    normals = np.array(trimesh.Trimesh(hair.vertices, hair.faces, process=False).vertex_normals)
+    mesh = trimesh.Trimesh(
+        hair.vertices[piece.source], piece.faces, vertex_normals=normals[piece.source], process=False, validate=False
+    )
+    mesh.visual = TextureVisuals(uv=hair.uv[piece.uv_source], material=_hair_material())
+    return mesh
+
+
+def _hair_material() -> Any:
+    from trimesh.visual.material import PBRMaterial
+
+    return PBRMaterial(
+        name="hair", metallicFactor=0.0, roughnessFactor=0.65, alphaMode="MASK", alphaCutoff=HAIR_CUT, doubleSided=True
+    )
 
 
 def _skin_material() -> Any:
@@ -138,15 +162,33 @@ def _picture(albedo: NDArray[np.uint8]) -> bytes:
     return data.getvalue()
 
 
-def add_picture(glb: bytes, material: str, jpeg: bytes) -> bytes:
-    """A GLB with a JPEG as the base colour of the material of that name. (trimesh would encode it once more.)"""
+def _cut_out_picture(albedo: NDArray[np.uint8]) -> bytes:
+    """The hair's colour and opacity as PNG."""
+    from PIL import Image
+
+    picture = Image.fromarray(albedo)
+    if picture.width > LARGEST_HAIR:
+        half = albedo.astype(np.uint16).reshape(albedo.shape[0] // 2, 2, albedo.shape[1] // 2, 2, 4).mean((1, 3))
+        picture = Image.fromarray(half.astype(np.uint8))
+    data = BytesIO()
+    picture.save(data, "PNG", compress_level=3, compress_type=3)
+    return data.getvalue()
+
+
+def add_picture(glb: bytes, material: str, picture: bytes, kind: str) -> bytes:
+    """A GLB with a picture as the base colour of the material of that name. (trimesh would encode it once more.)
+
+    Args:
+        kind: its MIME type.
+    """
     tree, binary = read_glb(glb)
     buffer = bytearray(binary)
-    tree["images"] = [{"bufferView": _add_view(tree, buffer, jpeg), "mimeType": "image/jpeg"}]
+    images, textures = tree.setdefault("images", []), tree.setdefault("textures", [])
+    images.append({"bufferView": _add_view(tree, buffer, picture), "mimeType": kind})
     tree["samplers"] = [{"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}]
-    tree["textures"] = [{"source": 0, "sampler": 0}]
+    textures.append({"source": len(images) - 1, "sampler": 0})
     painted = next(entry for entry in tree["materials"] if entry["name"] == material)
-    painted["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+    painted["pbrMetallicRoughness"]["baseColorTexture"] = {"index": len(textures) - 1}
     tree["buffers"] = [{"byteLength": len(buffer)}]
     return _write_glb(tree, bytes(buffer))
 

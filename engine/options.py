@@ -8,6 +8,7 @@ from typing import Literal
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 HeadName = Literal["open", "flame"]
+HairChoice = Literal["as-seen", "bald"]
 Quality = Literal["draft", "standard", "best"]
 
 
@@ -24,6 +25,7 @@ class ReconstructOptions:
         focal_length_px: overrides EXIF and the solved focal length, in pixels of the upright photo.
         identity_keys: how many identity components become shape keys in Blender (0 = none).
         model_folder: where the user's own model files are looked for.
+        hair: "as-seen" makes the hair that the photo shows, "bald" leaves it out and completes the scalp's skin.
         seed: of every random draw.
     """
 
@@ -35,4 +37,5 @@ class ReconstructOptions:
     focal_length_px: float | None = None
     identity_keys: int = 20
     model_folder: Path | None = None
+    hair: HairChoice = "as-seen"
     seed: int = 0

@@ -18,9 +18,10 @@ from .staging import staged_folder
 
 if TYPE_CHECKING:
     from .fitting.result import HeadFit
+    from .hair.shell import HairShell
     from .heads.model import HeadModel
     from .media.photo import Photo
-    from .perception.observation import FaceObservation
+    from .perception.observation import FaceObservation, Masks
     from .texture.result import TextureResult
 
 
@@ -31,9 +32,9 @@ def reconstruct(
 
     Args:
         photo: picture file.
-        out: folder for head.npz, albedo.png, confidence.png, photo_view.png, preview.png, head.glb, report.json
-            and photo.jpg (the photo as the engine saw it, upright). It is written whole or, when
-            anything fails, not at all.
+        out: folder for head.npz, albedo.png, confidence.png, hair.png (where there is hair), photo_view.png,
+            preview.png, head.glb, report.json and photo.jpg (the photo as the engine saw it, upright). It is written
+            whole or, when anything fails, not at all.
     Raises:
         EngineError: every expected failure, with a message for the user. Where memory runs out, the job is
             first tried again with a smaller texture, then on the CPU, with a warning in the report.
@@ -54,14 +55,12 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     started = perf_counter()
     device = choose_device(options.device)
 
-    from .fitting.hair import hair_offset
     from .fitting.solve import fit_head
     from .heads.loader import load_head
     from .media.read import read_photo
     from .perception.landmarks import find_face
     from .perception.masks import make_masks
     from .texture.build import make_texture
-    from .texture.surface import surface_edges
 
     head = load_head(options.head_model, options.model_folder)
     progress.stage("Reading the photo", 0.05)
@@ -72,9 +71,12 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     masks = make_masks(photo, face)
     progress.stage("Fitting the head", 0.25)
     fit = fit_head(head, face, photo, options, progress)
-    hair = hair_offset(head, fit.posed, fit.camera, masks.hair, surface_edges(head))
     progress.stage("Painting the skin", 0.4)
-    texture = make_texture(head, fit, hair, photo, face, masks, options, progress)
+    texture = make_texture(head, fit, photo, face, masks, options, progress)
+    hair = None
+    if options.hair == "as-seen":
+        progress.stage("Growing the hair", 0.7)
+        hair = grow_hair(head, fit, photo, masks, texture, options)
     progress.stage("Rendering the photo's view", 0.75)
     photo_view = render_photo_view(head, fit, hair, texture, device)
     result = assemble(path.stem, head, photo, face, fit, hair, texture, photo_view, options)
@@ -89,15 +91,29 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     return result, photo.pixels
 
 
+def grow_hair(
+    head: HeadModel, fit: HeadFit, photo: Photo, masks: Masks, texture: TextureResult, options: ReconstructOptions
+) -> HairShell | None:
+    """The hair over the neutral head, or None where the photo shows none."""
+    from .hair.build import make_hair
+
+    hair = make_hair(
+        head, fit.posed, fit.camera, photo.pixels, masks.hair, texture.illumination,
+        texture_size=options.texture_size, seed=options.seed,
+    )  # fmt: skip
+    return hair and hair.moved(fit.neutral - fit.posed)
+
+
 def render_photo_view(
-    head: HeadModel, fit: HeadFit, hair: np.ndarray, texture: TextureResult, device: str
+    head: HeadModel, fit: HeadFit, hair: HairShell | None, texture: TextureResult, device: str
 ) -> np.ndarray:
     """(H,W,4) the textured head under the solved light, through the photo's camera."""
+    from .render.hair import hair_look
     from .render.look import gloss, lash_opacity
     from .render.shade import render_head
 
     return render_head(
-        fit.posed + hair,
+        fit.posed,
         head.faces,
         head.uv,
         head.uv_faces,
@@ -106,6 +122,7 @@ def render_photo_view(
         texture.illumination,
         gloss=gloss(head),
         opacity=lash_opacity(head),
+        hair=hair and hair_look(hair.moved(fit.posed - fit.neutral), device),
         device=device,
     )
 
@@ -116,7 +133,7 @@ def assemble(
     photo: Photo,
     face: FaceObservation,
     fit: HeadFit,
-    hair: np.ndarray,
+    hair: HairShell | None,
     texture: TextureResult,
     photo_view: np.ndarray,
     options: ReconstructOptions,
@@ -162,7 +179,7 @@ def assemble(
         camera=fit.camera,
         albedo=texture.albedo,
         confidence=texture.confidence,
-        hair_offset=hair,
+        hair=hair,
         photo_view=photo_view,
         report=report,
     )

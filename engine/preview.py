@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from .camera import Camera
 from .render.lighting import studio
 from .render.look import gloss, lash_opacity
 from .result import Reconstruction
+
+if TYPE_CHECKING:
+    from .render.hair import HairLook
 
 SIDE = 512
 GAP = 10
@@ -198,22 +202,18 @@ def turntable(reconstruction: Reconstruction, yaw: float) -> Camera:
     return Camera(np.array([[focal, 0, SIDE / 2], [0, focal, SIDE / 2], [0, 0, 1.0]]), view, SIDE, SIDE)
 
 
-def _with_hair(reconstruction: Reconstruction, vertices: NDArray) -> NDArray:
-    return vertices + reconstruction.hair_offset if len(reconstruction.hair_offset) else vertices
-
-
 def neutral(reconstruction: Reconstruction) -> NDArray:
-    """(V,3) metres: the head at rest, with its hair."""
-    return _with_hair(reconstruction, reconstruction.vertices)
+    """(V,3) metres: the head at rest."""
+    return reconstruction.vertices
 
 
 def posed(reconstruction: Reconstruction) -> NDArray:
-    """(V,3) metres: the head as it is in the photo, with its hair."""
-    return _with_hair(reconstruction, reconstruction.posed_vertices)
+    """(V,3) metres: the head as it is in the photo."""
+    return reconstruction.posed_vertices
 
 
 def acting(reconstruction: Reconstruction, expression: Mapping[str, float]) -> NDArray:
-    """(V,3) metres: the neutral head and its hair with expression weights by name."""
+    """(V,3) metres: the neutral head with expression weights by name."""
     weights = np.array([expression.get(name, 0.0) for name in reconstruction.expression_names], np.float32)
     return neutral(reconstruction) + np.tensordot(weights, reconstruction.expression_basis.astype(np.float32), 1)
 
@@ -222,15 +222,17 @@ class Stage:
     """Draws the textured head on a neutral backdrop."""
 
     def __init__(self, reconstruction: Reconstruction) -> None:
+        from .render.hair import hair_look
         from .render.shade import linear_texture
 
         self.head = reconstruction
         self.texture = linear_texture(reconstruction.albedo)
         self.gloss = gloss(reconstruction)
         self.opacity = lash_opacity(reconstruction)
+        self.hair = None if reconstruction.hair is None else hair_look(reconstruction.hair)
 
     def picture(self, vertices: NDArray, camera: Camera, illumination: NDArray) -> NDArray[np.uint8]:
-        """(SIDE,SIDE,3) these vertices (V,3) under a light (9,3)."""
+        """(SIDE,SIDE,3) these vertices (V,3) and the hair on them under a light (9,3)."""
         from .render.shade import render_head
 
         drawn = render_head(
@@ -244,5 +246,12 @@ class Stage:
             background=np.full((SIDE, SIDE, 3), BACKDROP, np.uint8),
             gloss=self.gloss,
             opacity=self.opacity,
+            hair=self._hair_on(vertices),
         )
         return drawn[..., :3]
+
+    def _hair_on(self, vertices: NDArray) -> HairLook | None:
+        """The hair on a head whose vertices are (V,3)."""
+        if self.hair is None or self.head.hair is None:
+            return None
+        return self.hair.at(self.head.hair.moved(vertices - self.head.vertices).vertices)

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from .camera import Camera
 from .errors import OutputError
+from .hair.shell import HairShell
 
 ARRAYS = (
     "vertices", "posed_vertices", "faces", "polygons", "uv", "uv_faces", "uv_polygons", "polygon_materials",
     "face_region", "expression", "expression_basis", "identity", "identity_basis", "joints", "joint_parents",
-    "skin_weights", "landmarks_2d", "landmarks_model_2d", "illumination", "skin_color", "hair_color", "hair_offset",
+    "skin_weights", "landmarks_2d", "landmarks_model_2d", "illumination", "skin_color", "hair_color",
 )  # fmt: skip
+HAIR_ARRAYS = ("vertices", "close", "faces", "uv", "uv_faces", "anchors", "anchor_weights")
+"""Of `HairShell`, kept with the prefix `hair_`; its picture is a file of its own."""
 NAMES = ("expression_names", "joint_names", "material_names")
 
 
@@ -42,7 +45,7 @@ class Reconstruction:
         camera: of the photo.
         report: JSON-ready facts: seconds, device, versions, warnings, provenance, errors.
         albedo, confidence: (S,S,3) and (S,S) uint8, row 0 on top.
-        hair_offset: (V,3) float32 displacement of the scalp to the outline of the hair (empty: none).
+        hair: an object of its own over the neutral head, or None for a bald one.
         photo_view: (H,W,4) uint8 or None, the head rendered from the photo's camera.
     """
 
@@ -74,16 +77,12 @@ class Reconstruction:
     camera: Camera
     albedo: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
-    hair_offset: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    hair: HairShell | None = None
     photo_view: NDArray[np.uint8] | None = None
     report: dict[str, Any] = field(default_factory=dict)
 
-    def with_hair(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The vertices (V,3) with the volume of the hair added."""
-        return vertices + self.hair_offset if len(self.hair_offset) else vertices
-
     def save(self, folder: Path) -> None:
-        """Write head.npz, albedo.png, confidence.png, photo_view.png and report.json into `folder`.
+        """Write head.npz, albedo.png, confidence.png, hair.png, photo_view.png and report.json into `folder`.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -94,6 +93,8 @@ class Reconstruction:
             folder.mkdir(parents=True, exist_ok=True)
             arrays: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
             arrays |= {name: np.array(getattr(self, name)) for name in NAMES}
+            if self.hair is not None:
+                arrays |= {f"hair_{name}": getattr(self.hair, name) for name in HAIR_ARRAYS}
             np.savez_compressed(folder / "head.npz", **arrays)
             report = self.report | {
                 "name": self.name,
@@ -109,6 +110,8 @@ class Reconstruction:
             ) from error
         write_png(folder / "albedo.png", self.albedo)
         write_png(folder / "confidence.png", self.confidence)
+        if self.hair is not None:
+            write_png(folder / "hair.png", self.hair.albedo)
         if self.photo_view is not None:
             write_png(folder / "photo_view.png", self.photo_view)
 
@@ -118,14 +121,18 @@ class Reconstruction:
         with np.load(folder / "head.npz", allow_pickle=False) as arrays:
             values: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
             values |= {name: tuple(str(item) for item in arrays[name]) for name in NAMES}
+            kept = {name: arrays[f"hair_{name}"] for name in HAIR_ARRAYS if f"hair_{name}" in arrays}
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         width, height = report["image_size"]
         camera = Camera(np.array(report["K"]), np.array(report["world_to_camera"]), width, height)
         empty = np.zeros((0, 0), np.uint8)
         values |= {"albedo": empty, "confidence": empty}
+        hair_albedo = empty
         if pictures:
             from .media.read import read_png
 
-            values["albedo"] = read_png(folder / "albedo.png")
-            values["confidence"] = read_png(folder / "confidence.png")
+            values |= {name: read_png(folder / f"{name}.png") for name in ("albedo", "confidence")}
+            hair_albedo = read_png(folder / "hair.png") if kept else empty
+        if kept:
+            values["hair"] = HairShell(**kept, albedo=hair_albedo)
         return cls(name=report["name"], camera=camera, report=report, **values)

@@ -16,6 +16,8 @@ EXPRESSION_KEY = "likeness_expression"
 PROVENANCE_KEY = "likeness_provenance"
 REPORT_KEY = "likeness_report"
 FOLDER_KEY = "likeness_folder"
+HAIR_KEY = "likeness_hair"
+VOLUME_KEY = "Volume"
 
 
 def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -58,6 +60,22 @@ def head_camera(head: bpy.types.Object) -> bpy.types.Object | None:
 def head_rig(head: bpy.types.Object) -> bpy.types.Object | None:
     """The head's armature."""
     return head.parent if head.parent is not None and head.parent.type == "ARMATURE" else None
+
+
+def head_hair(head: bpy.types.Object) -> bpy.types.Object | None:
+    """The head's hair; None for a bald one."""
+    return next((item for item in head.children if item.type == "MESH" and HAIR_KEY in item), None)
+
+
+def hair_shown(hair: bpy.types.Object) -> bool:
+    """Whether the hair is seen in views and renders."""
+    return not hair.hide_viewport
+
+
+def hair_volume(hair: bpy.types.Object) -> bpy.types.ShapeKey | None:
+    """The key that says how full the hair is."""
+    keys = head_keys(hair)
+    return keys.key_blocks.get(VOLUME_KEY) if keys else None
 
 
 def result_folder(head: bpy.types.Object) -> Path | None:
@@ -199,6 +217,25 @@ class LIKENESS_OT_toggle_bones(HeadOperator):
             self.report({"ERROR"}, f"“{head.name}” was built without an armature")
             return {"CANCELLED"}
         rig.hide_set(not rig.hide_get())
+        return {"FINISHED"}
+
+
+class LIKENESS_OT_toggle_hair(HeadOperator):
+    """Show the hair, or leave the head bald, in views and renders"""
+
+    bl_idname = "likeness.toggle_hair"
+    bl_label = "Hair"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Hide it if it is visible, show it if it is hidden."""
+        head = active_head(context)
+        assert head is not None
+        hair = head_hair(head)
+        if hair is None:
+            self.report({"ERROR"}, f"“{head.name}” has no hair of its own")
+            return {"CANCELLED"}
+        hair.hide_viewport = hair.hide_render = hair_shown(hair)
         return {"FINISHED"}
 
 

@@ -22,6 +22,10 @@ TEXTURE_SIZES = (
     ("2048", "2K", "2048 x 2048 pixels"),
     ("4096", "4K", "4096 x 4096 pixels, for photos with a large, sharp face"),
 )
+HAIR = (
+    ("AS_SEEN", "As Seen", "Hair as the photo shows it, as an object of its own"),
+    ("BALD", "Bald", "No hair, and skin where it was"),
+)
 QUALITIES = (
     ("DRAFT", "Draft", "Fast, less detailed"),
     ("STANDARD", "Standard", "Good for most photos"),
@@ -43,6 +47,7 @@ class ReconstructChoices:
     face: EnumProperty(
         name="Face", description="Which face, where the photo shows several", items=FACES, default="LARGEST"
     )
+    hair: EnumProperty(name="Hair", description="What becomes of the hair", items=HAIR, default="AS_SEEN")
     identity_keys: IntProperty(
         name="Identity Keys",
         description="How many shape keys that change who it is are added after the expressions",
@@ -98,6 +103,7 @@ def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions
         device=settings.device,
         quality=choices.quality.lower(),
         face_index=FACES_BY_SIZE.index(choices.face) or None,
+        hair="bald" if choices.hair == "BALD" else "as-seen",
         identity_keys=choices.identity_keys,
         model_folder=settings.model_folder,
     )

@@ -82,7 +82,7 @@ class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
         layout.enabled = SESSION.running is None
         settings = scene_settings(context)
         column = layout.column()
-        for name in ("quality", "texture_size", "face"):
+        for name in ("quality", "texture_size", "face", "hair"):
             column.prop(settings, name)
         column.separator()
         column.prop(settings, "identity_keys")
@@ -126,7 +126,21 @@ class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
             visible = not rig.hide_get()
             row.operator(heads.LIKENESS_OT_toggle_bones.bl_idname, icon="BONE_DATA", depress=visible)
         row.operator(heads.LIKENESS_OT_open_folder.bl_idname, text="Files", icon="FILE_FOLDER")
+        self.draw_hair(layout, head)
         self.draw_viewer(layout, head)  # last: its slider comes and goes
+
+    def draw_hair(self, layout: Any, head: bpy.types.Object) -> None:
+        """Whether hair is shown, and how full it is."""
+        hair = heads.head_hair(head)
+        volume = heads.hair_volume(hair) if hair is not None else None
+        if hair is None or volume is None:
+            return
+        shown = heads.hair_shown(hair)
+        row = layout.row(align=True)
+        row.operator(heads.LIKENESS_OT_toggle_hair.bl_idname, icon="STRANDS", depress=shown)
+        slider = row.row(align=True)
+        slider.enabled = shown
+        slider.prop(volume, "value", text="Volume", slider=True)
 
     def draw_viewer(self, layout: Any, head: bpy.types.Object) -> None:
         """Step through the expression keys; the slider is the key shown."""

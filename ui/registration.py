@@ -29,6 +29,7 @@ CLASSES: tuple[type, ...] = (
     heads.LIKENESS_OT_photo_expression,
     heads.LIKENESS_OT_view_key,
     heads.LIKENESS_OT_toggle_bones,
+    heads.LIKENESS_OT_toggle_hair,
     heads.LIKENESS_OT_select_camera,
     heads.LIKENESS_OT_open_folder,
     panels.LIKENESS_PT_reconstruct,

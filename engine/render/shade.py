@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..camera import Camera
 from .geometry import face_normals, vertex_normals
+from .hair import HairLook, draw_hair
 from .lighting import irradiance, linear_to_srgb, srgb_to_linear, studio
 from .rasterize import get_rasterizer, screen_triangles
 from .texture import MipTexture, face_detail
@@ -35,6 +36,7 @@ class _Surface:
         gloss: (F,) highlight strength or None.
         opacity: (V,) 0..1; faces with a corner below 1 are drawn over the others, their nearest layer only. Or None.
         occlusion: (V,) 0..1 share of the light that arrives, or None.
+        hair: drawn over it, or None.
     """
 
     vertices: Tensor
@@ -47,6 +49,7 @@ class _Surface:
     gloss: Tensor | None = None
     opacity: Tensor | None = None
     occlusion: Tensor | None = None
+    hair: HairLook | None = None
 
     def part(self, chosen: Tensor) -> _Surface:
         """Only the chosen faces (F,) bool."""
@@ -72,6 +75,7 @@ def render_head(
     gloss: NDArray | None = None,
     opacity: NDArray | None = None,
     occlusion: NDArray | None = None,
+    hair: HairLook | None = None,
     device: str = "cpu",
 ) -> NDArray[np.uint8]:
     """A textured head through a camera.
@@ -87,6 +91,7 @@ def render_head(
         gloss: (F,) strength of a small highlight on each face (for eyes), or None. See `engine.render.look`.
         opacity: (V,) for lashes, or None: all opaque.
         occlusion: (V,) share of the light that reaches each vertex, or None: all.
+        hair: an object of its own over the head (`engine.render.hair.hair_look`), or None.
         device: where torch runs.
     Returns:
         (H,W,4) uint8 sRGB, alpha not premultiplied; alpha is 255 all over with a background.
@@ -102,6 +107,7 @@ def render_head(
         gloss=None if gloss is None else torch.tensor(gloss, dtype=torch.float32, device=device),
         opacity=None if opacity is None else torch.tensor(opacity, dtype=torch.float32, device=device),
         occlusion=None if occlusion is None else torch.tensor(occlusion, dtype=torch.float32, device=device),
+        hair=hair,
     )
     return _render(surface, camera, illumination, background, supersample)
 
@@ -148,6 +154,9 @@ def _render(
         picture[..., :3] = background[..., :3]
         picture[..., 3] = 255
     box = _covered_box(surface.vertices, camera)
+    if surface.hair is not None:
+        other = _covered_box(surface.hair.vertices, camera)
+        box = min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])
     if supersample is None:
         supersample = 2 if 4 * (box[2] - box[0]) * (box[3] - box[1]) < AUTO_SUPERSAMPLE_LIMIT else 1
     for x0, y0, x1, y1 in _strips(box, supersample):
@@ -213,18 +222,26 @@ def _compose(part: NDArray[np.uint8], premultiplied: NDArray, over: bool) -> Non
 def _shade(surface: _Surface, camera: Camera, light: Tensor) -> Tensor:
     """(H,W,4) premultiplied linear colour and coverage, one sample per pixel of this camera."""
     if surface.opacity is None:
-        return _shade_layer(surface, camera, light)[0]
-    sheer = (surface.opacity[surface.faces.long()] < 1).any(1)
-    picture, depth = _shade_layer(surface.part(~sheer), camera, light)
-    front_surface = surface.part(sheer)
-    box = _covered_box(surface.vertices[front_surface.faces.unique().long()], camera) if sheer.any() else (0, 0, 0, 0)
+        picture, depth = _shade_layer(surface, camera, light)
+    else:
+        sheer = (surface.opacity[surface.faces.long()] < 1).any(1)
+        picture, depth = _shade_layer(surface.part(~sheer), camera, light)
+        if sheer.any():
+            _shade_over(picture, depth, surface.part(sheer), camera, light)
+    if surface.hair is not None:
+        draw_hair(picture, depth, surface.hair, camera, light)
+    return picture
+
+
+def _shade_over(picture: Tensor, depth: Tensor, sheer: _Surface, camera: Camera, light: Tensor) -> None:
+    """Draw the nearest layer of a translucent surface over what is behind it, in place."""
+    box = _covered_box(sheer.vertices[sheer.faces.unique().long()], camera)
     if box[2] <= box[0] or box[3] <= box[1]:
-        return picture
-    front, front_depth = _shade_layer(front_surface, _crop(camera, box, 1), light)
+        return
+    front, front_depth = _shade_layer(sheer, _crop(camera, box, 1), light)
     behind = picture[box[1] : box[3], box[0] : box[2]]
     front = front * (front_depth < depth[box[1] : box[3], box[0] : box[2]])[..., None]
     behind.copy_(front + behind * (1 - front[..., 3:]))
-    return picture
 
 
 def _shade_layer(surface: _Surface, camera: Camera, light: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ is resolved by one `scatter_reduce(amax)` on a key of (inverse depth, face).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -51,9 +51,13 @@ class _Spans:
         return _Spans(*(getattr(self, name)[start:stop] for name in self.__dataclass_fields__))
 
 
+Accept = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Of candidates, their face (M,) int64, pixel (M,) int64 and inverse depth (M,): which count, (M,) bool."""
+
+
 @torch.no_grad()
-def rasterize_zbuffer(triangles: Tensor, size: Size, cull: Cull = "none") -> Raster:
-    """See `engine.render.rasterize.Rasterizer`."""
+def rasterize_zbuffer(triangles: Tensor, size: Size, cull: Cull = "none", accept: Accept | None = None) -> Raster:
+    """See `engine.render.rasterize.Rasterizer`. Given `accept`, faces have holes where it says no (single pictures)."""
     height, width = size
     batch, faces = triangles.shape[:-3], triangles.shape[-3]
     flat = triangles.detach().reshape(-1, 3, 3).float()
@@ -63,7 +67,7 @@ def rasterize_zbuffer(triangles: Tensor, size: Size, cull: Cull = "none") -> Ras
     for start, stop in _chunks(kept.rows, ROWS_AT_ONCE):
         spans = _cut_rows(kept.part(start, stop), width)
         for first, last in _chunks(spans.length, PIXELS_AT_ONCE):
-            buffer.add(spans.part(first, last))
+            buffer.add(*_candidates(spans.part(first, last), accept))
     winner = buffer.winner()
     barycentrics, depth = _resolve(flat, winner, size)
     face = torch.where(winner >= 0, winner % max(faces, 1), winner).int()
@@ -162,6 +166,17 @@ def _cut_rows(triangles: _Triangles, width: int) -> _Spans:
     return _Spans(*(getattr(spans, name)[filled] for name in spans.__dataclass_fields__))
 
 
+def _candidates(spans: _Spans, accept: Accept | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixel, inverse depth and face (M,) of everything the spans cover, without what is not accepted."""
+    owner, position = _expand(spans.length)
+    inverse = spans.inverse_depth[owner] + spans.step[owner] * position
+    found = spans.pixel[owner] + position, inverse, spans.tag[owner]
+    if accept is None:
+        return found
+    kept = accept(found[2], found[0], found[1]).nonzero().squeeze(-1)
+    return found[0][kept], found[1][kept], found[2][kept]
+
+
 def _cross(start: Tensor, end: Tensor, y: Tensor) -> Tensor:
     """x at which the edge from `start` (upper) to `end` (lower) crosses height y."""
     return start[:, 0] + (y - start[:, 1]) * ((end[:, 0] - start[:, 0]) / (end[:, 1] - start[:, 1]))
@@ -198,12 +213,10 @@ class _PackedBuffer:
     def __init__(self, pixels: int, device: torch.device) -> None:
         self.keys = torch.zeros(pixels, dtype=torch.int64, device=device)
 
-    def add(self, spans: _Spans) -> None:
-        owner, position = _expand(spans.length)
-        inverse = spans.inverse_depth[owner] + spans.step[owner] * position
+    def add(self, pixel: Tensor, inverse: Tensor, tag: Tensor) -> None:
         # Bits of positive floats sort like the floats. At equal depth the lower face wins.
-        keys = (inverse.view(torch.int32).long() << 32) | (0x7FFFFFFF - spans.tag)[owner]
-        self.keys.scatter_reduce_(0, spans.pixel[owner] + position, keys, "amax")
+        keys = (inverse.view(torch.int32).long() << 32) | (0x7FFFFFFF - tag)
+        self.keys.scatter_reduce_(0, pixel, keys, "amax")
 
     def winner(self) -> Tensor:
         """(pixels,) int64, -1 where nothing was drawn."""
@@ -217,15 +230,12 @@ class _TwoPassBuffer:
         self.inverse = torch.zeros(pixels, device=device)
         self.tags = torch.full((pixels,), 0x7FFFFFFF, dtype=torch.int32, device=device)
 
-    def add(self, spans: _Spans) -> None:
-        owner, position = _expand(spans.length)
-        inverse = spans.inverse_depth[owner] + spans.step[owner] * position
-        pixel = spans.pixel[owner] + position
+    def add(self, pixel: Tensor, inverse: Tensor, tag: Tensor) -> None:
         before = self.inverse
         self.inverse = before.scatter_reduce(0, pixel, inverse, "amax")
         self.tags[self.inverse > before] = 0x7FFFFFFF
         nearest = inverse == self.inverse[pixel]
-        self.tags.scatter_reduce_(0, pixel[nearest], spans.tag[owner][nearest].int(), "amin")
+        self.tags.scatter_reduce_(0, pixel[nearest], tag[nearest].int(), "amin")
 
     def winner(self) -> Tensor:
         return torch.where(self.inverse > 0, self.tags.long(), -1)

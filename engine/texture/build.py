@@ -18,7 +18,7 @@ from ..render.lighting import linear_to_bytes, srgb_to_linear
 from .complete import Layer, blend, match, mirrored, soften
 from .delight import delight
 from .eyes import iris_color
-from .hair import grow_hair
+from .hair import ROOT_SHADE, grow_hair, no_hair
 from .judge import believable
 from .project import project_photo, view_cosine
 from .result import TextureResult
@@ -28,7 +28,6 @@ from .surface import UvSurface, uv_surface, vertex_normals
 def make_texture(
     head: HeadModel,
     fit: HeadFit,
-    hair: NDArray[np.float32],
     photo: Photo,
     face: FaceObservation,
     masks: Masks,
@@ -37,16 +36,13 @@ def make_texture(
 ) -> TextureResult:
     """Paint the head from the photo.
 
-    Args:
-        hair: (V,3) displacement of the scalp to the hair's outline, so that hair lands where it is seen.
-
     Returns:
         Albedo and confidence at `options.texture_size`, with the solved light.
     """
     surface = uv_surface(head, options.texture_size)
     base = load_base_skin(options.texture_size)
     progress.check()
-    posed = fit.posed + hair
+    posed = fit.posed
     seen = project_photo(head, posed, fit.camera, photo.pixels, masks, surface)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
     base_color = srgb_to_linear(surface.flat(base.albedo))
@@ -66,7 +62,9 @@ def make_texture(
     progress.check()
     color = _complete_skin(head, surface, base_color, lit.color, trusted_skin, plain)
     progress.check()
-    grown = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
+    grown = no_hair(surface)
+    if options.hair == "as-seen":
+        grown = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
     # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
     skin_shown = seen.bare + grown.allowed * (seen.skin - seen.bare)
     shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
@@ -75,6 +73,7 @@ def make_texture(
     direct = Layer(lit.color, soften(shown, surface, 0.006, open_to=behind_lids))
     color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
     color += direct.weight[:, None] * (direct.color - color)
+    color[grown.texels] *= 1 - ROOT_SHADE * grown.cover[:, None]
     other = np.nonzero(~on_skin)[0]
     color[other] = base_color[other]
     color = _with_iris(color, base, surface, iris_color(photo.pixels, face, masks))

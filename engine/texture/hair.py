@@ -1,4 +1,5 @@
-"""Hair painted on the scalp: where it grows, and strands in the photographed colour where the photo shows none."""
+"""Hair's roots painted on the scalp, under the hair itself (`engine.hair`): where it grows, and strands in its colour.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +34,8 @@ JAW = 0.045
 """Over this height above the mouth the cheek becomes the jaw, metres."""
 SQUARELY = (0.5, 0.7)
 """Cosines of the view angle between which hair over the cheek counts as lying on it."""
+ROOT_SHADE = 0.3
+"""How much darker the scalp is under its hair."""
 RAGGED = 0.06
 """How far single strands move an invented hairline, in shares of cover."""
 
@@ -54,6 +57,13 @@ class Hair:
     cover: NDArray[np.float32]
     allowed: NDArray[np.float32]
     mean: NDArray[np.float32] | None
+
+
+def no_hair(surface: UvSurface) -> Hair:
+    """A bald scalp, on which hair in the photo is not painted either."""
+    count = len(surface.texels)
+    none = np.zeros((0, 3), np.float32)
+    return Hair(np.zeros(0, np.int64), none, none[:, 0], np.zeros(count, np.float32), None)
 
 
 def grow_hair(

@@ -14,6 +14,7 @@ from ..heads import EXPRESSION_KEY, NAME_KEY, PROVENANCE_KEY, REPORT_KEY
 from .access import scene_of, view_layer_of
 from .armature import bind, build_armature
 from .camera import build_camera, match_render, render_frame, show_photo
+from .hair import build_hair
 from .images import find_photo, load_picture, pack
 from .keys import add_shape_keys
 from .lashes import LASH_SLOT, build_strands
@@ -59,7 +60,7 @@ class BuildOptions:
 
 @dataclass(frozen=True)
 class BuiltHead:
-    """What was made. `rig`, `camera` and `world` are None where the options left them out.
+    """What was made. `rig`, `camera` and `world` are None where the options left them out, `hair` for a bald head.
 
     Attributes:
         collection: holds the objects; named after the person's file.
@@ -73,6 +74,7 @@ class BuiltHead:
     materials: list[bpy.types.Material]
     albedo: bpy.types.Image
     confidence: bpy.types.Image
+    hair: bpy.types.Object | None = None
     rig: bpy.types.Object | None = None
     camera: bpy.types.Object | None = None
     world: bpy.types.World | None = None
@@ -147,6 +149,7 @@ def _build(
     keys = add_shape_keys(head, reconstruction, space, options.identity_keys, options.keep_expression)
     built = BuiltHead(collection, head, keys, materials, albedo, confidence)
     rig = _build_rig(context, built, reconstruction, space, transaction) if options.rig else None
+    hair = build_hair(head, rig, reconstruction, folder, options.image_folder, space, transaction)
     if options.subdivision:
         add_subdivision(head, options.subdivision)
     view, warnings = None, []
@@ -157,7 +160,7 @@ def _build(
         world = build_world(
             scene_of(context), reconstruction.illumination, reconstruction.camera, f"{name} World", transaction
         )
-    return BuiltHead(collection, head, keys, materials, albedo, confidence, rig, view, world, warnings)
+    return BuiltHead(collection, head, keys, materials, albedo, confidence, hair, rig, view, world, warnings)
 
 
 def _build_rig(

@@ -10,7 +10,6 @@ from ...engine.result import Reconstruction
 from .access import shape_keys_of
 from .space import Space
 
-BALD_KEY = "bald"
 IDENTITY_RANGE = 3.0  # standard deviations each way
 
 
@@ -24,14 +23,13 @@ def add_shape_keys(
     """Give the head its keys: Basis (this person, neutral), the expressions in model order, then `identity_00` ...
 
     Expression keys run 0..1. Identity keys run -3..3 standard deviations away from this person, so all of them at 0
-    is the person. Where the scalp was pushed out to the hair's outline, a last key `bald` takes that back, for an
-    artist who adds real hair.
+    is the person.
 
     Args:
         identity_keys: how many identity components to add, at most as many as the reconstruction carries.
         keep_expression: set the expression keys to the photo's expression instead of 0.
     """
-    neutral = reconstruction.with_hair(reconstruction.vertices)
+    neutral = reconstruction.vertices
     head.shape_key_add(name="Basis", from_mix=False)
     fitted = np.clip(reconstruction.expression, 0.0, 1.0) * keep_expression
     for index, name in enumerate(reconstruction.expression_names):
@@ -41,8 +39,6 @@ def add_shape_keys(
     for index, offset in enumerate(reconstruction.identity_basis[:identity_keys]):
         block = _add_key(head, f"identity_{index:02d}", neutral + offset, space)
         block.slider_max, block.slider_min = IDENTITY_RANGE, -IDENTITY_RANGE
-    if len(reconstruction.hair_offset):
-        _add_key(head, BALD_KEY, reconstruction.vertices, space)
     head.active_shape_key_index = 0
     keys = shape_keys_of(head)
     keys.name = f"{head.name} Keys"

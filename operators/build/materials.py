@@ -9,7 +9,7 @@ import bpy
 
 from .access import node_tree_of
 from .lashes import LASH_SLOT, LASH_UV
-from .mesh import HAIR_ATTRIBUTE, UV_NAME
+from .mesh import UV_NAME
 from .transaction import Transaction
 
 SKIN_SCATTER = (1.0, 0.37, 0.19)  # red, green, blue mean free path of skin over that of red
@@ -28,7 +28,6 @@ class Surface:
         depth: how far red light scatters, metres.
         coat: Coat Weight, a wet or polished film.
         coat_roughness: of that film.
-        hairy: parts of it may be covered with hair (the point attribute `hair`), rough and without scattering.
         bump: metres of relief read from the albedo's brightness; 0 = none.
         viewport: colour in Solid view.
     """
@@ -40,16 +39,14 @@ class Surface:
     depth: float = SKIN_DEPTH
     coat: float = 0.0
     coat_roughness: float = 0.03
-    hairy: bool = False
     bump: float = 0.0
     viewport: tuple[float, float, float] = (0.8, 0.6, 0.5)
 
 
 WHITE = (0.9, 0.9, 0.88)
-HAIR_SURFACE = {"Roughness": 0.75, "Subsurface Weight": 0.0}
 PINK = (0.7, 0.3, 0.3)
 SURFACES = {
-    "skin": Surface(roughness=0.48, scatter=1.0, hairy=True, bump=0.0002),
+    "skin": Surface(roughness=0.48, scatter=1.0, bump=0.0002),
     "eye": Surface(
         roughness=0.4, ior=1.38, specular=0.0, scatter=0.1, depth=0.001, coat=1.0, viewport=(0.9, 0.9, 0.88)
     ),
@@ -104,8 +101,6 @@ def build_material(
         _add_strands(tree, pictures.strands, shader)
     if surface.bump:
         _add_bump(tree, picture, shader, surface.bump * scale)
-    if surface.hairy:
-        _add_hair(tree, shader, surface)
     _arrange(tree, shader)
     material.diffuse_color = (*surface.viewport, 1.0)
     material.roughness = surface.roughness
@@ -145,21 +140,6 @@ def _add_strands(tree: Any, strands: bpy.types.Image, shader: Any) -> None:
     tree.links.new(picture.outputs["Alpha"], shader.inputs["Alpha"])
 
 
-def _add_hair(tree: Any, shader: Any, surface: Surface) -> None:
-    """Less gloss and no scattering where the scalp stands for hair; a head without the attribute is skin all over."""
-    hair = tree.nodes.new("ShaderNodeAttribute")
-    hair.attribute_name = HAIR_ATTRIBUTE
-    for index, (name, skin) in enumerate(
-        {"Roughness": surface.roughness, "Subsurface Weight": surface.scatter}.items()
-    ):
-        mapped = tree.nodes.new("ShaderNodeMapRange")
-        mapped.inputs["To Min"].default_value = skin
-        mapped.inputs["To Max"].default_value = HAIR_SURFACE[name]
-        mapped.label, mapped.location = name, (-250, -450 - 280 * index)
-        tree.links.new(hair.outputs["Fac"], mapped.inputs["Value"])
-        tree.links.new(mapped.outputs["Result"], shader.inputs[name])
-
-
 def _add_bump(tree: Any, picture: Any, shader: Any, distance: float) -> None:
     """Dark spots and pores lie a little lower: relief from brightness, too shallow to notice where that is wrong."""
     bump: Any = tree.nodes.new("ShaderNodeBump")
@@ -177,8 +157,6 @@ def _arrange(tree: Any, shader: Any) -> None:
             node.location = (-900, -400 if node.uv_map == LASH_UV else 0)
         elif node.bl_idname == "ShaderNodeTexImage":
             node.location = (-600, rows[node.name])
-        elif node.bl_idname == "ShaderNodeAttribute":
-            node.location = (-600, -600)
         elif node.bl_idname == "ShaderNodeBump":
             node.location = (-250, -200)
     shader.location = (0, 200)

@@ -13,7 +13,6 @@ from .space import Space
 from .transaction import Transaction
 
 UV_NAME = "UVMap"
-HAIR_ATTRIBUTE, HAIR_DEPTH = "hair", 0.006  # metres from which the scalp's volume is hair all through
 FACE_ATTRIBUTE = "face_region"
 
 
@@ -24,13 +23,12 @@ def build_mesh(
     materials: list[bpy.types.Material],
     transaction: Transaction,
 ) -> bpy.types.Mesh:
-    """Make the neutral head, with the volume of its hair.
+    """Make the neutral head; its hair is an object of its own.
 
     Args:
         materials: one for each of `reconstruction.material_names`.
     Returns:
-        A mesh with quads and triangles, a UV map, smooth shading and the point attributes `face_region` and, where
-        there is hair, `hair`.
+        A mesh with quads and triangles, a UV map, smooth shading and the point attribute `face_region`.
     """
     mesh = transaction.add(bpy.data.meshes.new(name))
     polygons = reconstruction.polygons
@@ -39,7 +37,7 @@ def build_mesh(
     mesh.vertices.add(len(reconstruction.vertices))
     mesh.loops.add(int(sides.sum()))
     mesh.polygons.add(len(polygons))
-    mesh.vertices.foreach_set("co", space.to_blender(reconstruction.with_hair(reconstruction.vertices)).ravel())
+    mesh.vertices.foreach_set("co", space.to_blender(reconstruction.vertices).ravel())
     mesh.loops.foreach_set("vertex_index", polygons[used].astype(np.int32))
     mesh.polygons.foreach_set("loop_start", (np.cumsum(sides) - sides).astype(np.int32))
     mesh.polygons.foreach_set("material_index", reconstruction.polygon_materials.astype(np.int32))
@@ -51,10 +49,6 @@ def build_mesh(
         add_lash_uv(mesh, reconstruction)
     region: Any = mesh.attributes.new(FACE_ATTRIBUTE, "BOOLEAN", "POINT")
     region.data.foreach_set("value", reconstruction.face_region.astype(bool))
-    if len(reconstruction.hair_offset):
-        hair: Any = mesh.attributes.new(HAIR_ATTRIBUTE, "FLOAT", "POINT")
-        depth = np.linalg.norm(reconstruction.hair_offset, axis=1)
-        hair.data.foreach_set("value", np.clip(depth / HAIR_DEPTH, 0.0, 1.0).astype(np.float32))
     mesh.update(calc_edges=True)
     mesh.validate()
     mesh.shade_smooth()

@@ -51,5 +51,4 @@ def box_head() -> Reconstruction:
         camera=Camera(np.array([[400.0, 0, 120], [0, 400, 100], [0, 0, 1]]), view, 240, 200),
         albedo=albedo,
         confidence=np.zeros((64, 64), np.uint8),
-        hair_offset=np.zeros((8, 3), np.float32),
     )

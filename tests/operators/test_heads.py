@@ -156,3 +156,23 @@ def test_viewer_is_undone(head):
     bpy.ops.likeness.view_key("EXEC_DEFAULT", True, key="jawOpen")
     bpy.ops.ed.undo()
     assert values(bpy.context.view_layer.objects.active) == {}
+
+
+def test_hair_is_hidden_and_shown_in_views_and_renders(head):
+    hair = heads.head_hair(head)
+    assert heads.hair_shown(hair)
+    bpy.ops.likeness.toggle_hair()
+    assert (hair.hide_viewport, hair.hide_render) == (True, True)
+    bpy.ops.likeness.toggle_hair()
+    assert (hair.hide_viewport, hair.hide_render) == (False, False)
+
+
+def test_selected_hair_belongs_to_its_head(head):
+    bpy.context.view_layer.objects.active = heads.head_hair(head)
+    assert heads.active_head(bpy.context) == head
+
+
+def test_a_bald_head_has_no_hair_to_show(head):
+    bpy.data.objects.remove(heads.head_hair(head))
+    with pytest.raises(RuntimeError, match="no hair of its own"):
+        bpy.ops.likeness.toggle_hair()

@@ -132,10 +132,12 @@ def test_head_panel_follows_the_selection(extension, photo):
     assert notes[0] == "portrait"
     assert "Several faces were found; the largest was used." in " ".join(notes)
     assert "menu View Key" in notes
+    assert notes.count("prop value") == 1  # the hair's volume
+    assert "button likeness.toggle_hair" in notes
     bpy.ops.likeness.view_key(key="jawOpen")
     notes = draw(panels.LIKENESS_PT_head)
     assert "menu jawOpen" in notes
-    assert "prop value" in notes
+    assert notes.count("prop value") == 2
     assert "Head: three spheres, CC0" in " ".join(draw(panels.LIKENESS_PT_provenance))
 
 

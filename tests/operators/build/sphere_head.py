@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from likeness.engine.camera import Camera
+from likeness.engine.hair.shell import HairShell
 from likeness.engine.result import Reconstruction
 
 ARKIT = tuple(
@@ -154,6 +155,25 @@ def sphere_head(name: str = "sphere", size: int = 32) -> Reconstruction:
         albedo=np.full((size, size, 3), (200, 150, 120), np.uint8),
         confidence=np.arange(size * size, dtype=np.uint32).reshape(size, size).astype(np.uint8),
         report={"provenance": {"head": "three spheres, CC0"}, "warnings": []},
+        hair=tuft(vertices),
+    )
+
+
+def tuft(vertices: np.ndarray) -> HairShell:
+    """Hair of two triangles, a hand above the skull's top four vertices, each of which follows one of those."""
+    roots = vertices[:4].astype(np.float32)
+    triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    albedo = np.full((8, 16, 4), (90, 60, 40, 255), np.uint8)
+    albedo[:, 8:, 3] = 0
+    return HairShell(
+        vertices=roots * 1.3,
+        close=roots * 1.02,
+        faces=triangles,
+        uv=np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32),
+        uv_faces=triangles,
+        albedo=albedo,
+        anchors=np.repeat(np.arange(4, dtype=np.int32)[:, None], 3, 1),
+        anchor_weights=np.full((4, 3), 1 / 3, np.float32),
     )
 
 
@@ -199,14 +219,17 @@ def photo_camera(width: int = 600, height: int = 800) -> Camera:
 
 
 def save_pictures(reconstruction: Reconstruction, folder: Path) -> None:
-    """Write albedo.png and confidence.png with Blender, so that the test needs no other library."""
+    """Write albedo.png, confidence.png and hair.png with Blender, so that the test needs no other library."""
     import bpy
 
-    for title in ("albedo", "confidence"):
-        pixels = getattr(reconstruction, title)
-        rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
-        image = bpy.data.images.new(title, rgb.shape[1], rgb.shape[0])
-        rgba = np.concatenate([rgb, np.full((*rgb.shape[:2], 1), 255, np.uint8)], -1)[::-1] / np.float32(255)
+    assert reconstruction.hair is not None
+    pictures = {"albedo": reconstruction.albedo, "confidence": reconstruction.confidence}
+    for title, pixels in (pictures | {"hair": reconstruction.hair.albedo}).items():
+        given = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+        image = bpy.data.images.new(title, given.shape[1], given.shape[0], alpha=given.shape[2] == 4)
+        rgba = np.full((*given.shape[:2], 4), 255, np.uint8)
+        rgba[..., : given.shape[2]] = given
+        rgba = rgba[::-1] / np.float32(255)
         image.pixels.foreach_set(rgba.astype(np.float32).ravel())
         image.filepath_raw, image.file_format = str(folder / f"{title}.png"), "PNG"
         image.save()

@@ -98,7 +98,7 @@ def test_a_photo_blender_would_show_sideways_is_left_out_with_a_warning(person, 
     built = build_head(bpy.context, person, None, BuildOptions(photo=tmp_path / "sideways.png"))
     assert "sideways.png" in built.warnings[0]
     assert len(built.camera.data.background_images) == 0
-    assert len(bpy.data.images) == images + 2
+    assert len(bpy.data.images) == images + 3  # albedo, confidence, hair
 
 
 def test_the_scenes_camera_and_size_change_only_when_asked_for(person):

@@ -13,7 +13,7 @@ from tests.operators.build.sphere_head import save_pictures, sphere_head
 
 def test_objects_are_in_a_collection_named_after_the_file(built):
     assert built.collection.name == "sphere"
-    assert {item.name for item in built.collection.objects} == {"sphere", "sphere Rig", "sphere Camera"}
+    assert {item.name for item in built.collection.objects} == {"sphere", "sphere Hair", "sphere Rig", "sphere Camera"}
     assert bpy.context.scene.collection.children["sphere"] == built.collection
     assert bpy.context.view_layer.objects.active == built.head
     assert bpy.context.selected_objects == [built.head]
@@ -37,7 +37,8 @@ def test_running_again_adds_a_second_head_and_leaves_the_first(person):
     assert first.keys.key_blocks["jawOpen"].value == 0.5
     assert first.head.data != second.head.data
     assert first.albedo != second.albedo
-    assert {item.name for item in second.collection.objects} == {"sphere.001", "sphere.001 Rig", "sphere.001 Camera"}
+    names = {"sphere.001", "sphere.001 Hair", "sphere.001 Rig", "sphere.001 Camera"}
+    assert {item.name for item in second.collection.objects} == names
 
 
 def test_a_further_head_stands_beside_those_that_are_there(person):
@@ -154,7 +155,7 @@ def test_pictures_can_be_kept_as_files_and_never_overwrite(person, tmp_path, fro
     assert second.albedo.packed_file is None
     names = {path.name for path in (tmp_path / "textures").iterdir()}
     assert {"sphere Albedo.png", "sphere Albedo.001.png", "sphere Confidence.png"} <= names
-    assert len(names) == 4
+    assert len(names) == 6  # the hair's too
 
 
 def test_a_picture_folder_that_cannot_be_made_is_a_clear_error(person, tmp_path):

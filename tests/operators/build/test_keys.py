@@ -1,5 +1,3 @@
-import dataclasses
-
 import bpy
 import numpy as np
 import pytest
@@ -60,13 +58,3 @@ def test_set_expression_limits_values_and_ignores_other_names(built):
     set_expression(built.keys, {"jawOpen": 1.7, "cheekPuff": 0.25, "earWiggle": 1.0})
     assert built.keys.key_blocks["jawOpen"].value == 1.0
     assert built.keys.key_blocks["cheekPuff"].value == 0.25
-
-
-def test_the_hairs_volume_is_in_the_basis_and_a_last_key_takes_it_off(person):
-    offset = np.zeros_like(person.vertices)
-    offset[:5] = (0.0, 0.03, 0.0)
-    built = build_head(bpy.context, dataclasses.replace(person, hair_offset=offset))
-    assert np.allclose(key_positions(built.keys.key_blocks["Basis"]), to_blender(person.vertices + offset), atol=1e-6)
-    assert built.keys.key_blocks[-1].name == "bald"
-    built.keys.key_blocks["bald"].value = 1.0
-    assert np.allclose(evaluated_positions(built.head), to_blender(person.vertices), atol=1e-6)

@@ -1,7 +1,4 @@
-import dataclasses
-
 import bpy
-import numpy as np
 import pytest
 from likeness.operators.build import build_head
 from likeness.operators.build.materials import SURFACES, surface_of
@@ -46,17 +43,3 @@ def test_scattering_follows_the_scenes_unit_scale(person):
     bpy.context.scene.unit_settings.scale_length = 0.01
     skin = shader_of(build_head(bpy.context, person).materials[0]).inputs
     assert skin["Subsurface Scale"].default_value == pytest.approx(0.37, rel=0.02)
-
-
-def test_hair_on_the_scalp_is_rough_and_does_not_glow(person):
-    offset = np.zeros_like(person.vertices)
-    offset[:4, 1] = (0.003, 0.006, 0.02, 0.0)
-    built = build_head(bpy.context, dataclasses.replace(person, hair_offset=offset))
-    values = [item.value for item in built.head.data.attributes["hair"].data]
-    assert values[:5] == pytest.approx([0.5, 1.0, 1.0, 0.0, 0.0], abs=1e-4)
-    inputs = shader_of(built.materials[0]).inputs
-    for name, on_hair in {"Roughness": 0.75, "Subsurface Weight": 0.0}.items():
-        mapped = inputs[name].links[0].from_node
-        assert mapped.inputs["To Max"].default_value == pytest.approx(on_hair)
-        assert mapped.inputs["To Min"].default_value == pytest.approx(getattr(SURFACES["skin"], FIELDS[name]))
-        assert mapped.inputs["Value"].links[0].from_node.attribute_name == "hair"
