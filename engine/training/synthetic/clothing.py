@@ -215,7 +215,7 @@ def _folded_collar(drawn: _Drawn, colour: NDArray, gap: float, front: float) -> 
     count = 64
     angle = np.linspace(gap, 2 * np.pi - gap, count)
     angle = (angle + np.pi) % (2 * np.pi) - np.pi
-    around = np.interp(angle, _angles(), np.arange(AROUND), period=2 * np.pi)
+    around = (angle + np.pi) / (2 * np.pi) * AROUND
     ahead = np.cos(angle)
     inwards = 1 - np.minimum(np.abs(0.066 * np.sin(angle)) / NECK, 1)
     base = np.where(ahead > 0, -0.1 + (front + 0.1) * inwards, -0.1 + 0.01 * ahead**2) + 0.003

@@ -281,7 +281,7 @@ def _headband(head: HeadModel, rng: np.random.Generator) -> list[Mesh]:
         # The hull goes over the ears; a band lies against the head.
         above, normal = height(head, band.vertices)
         band = Mesh(
-            band.vertices - normal * (above - float(rng.uniform(0.003, 0.007)))[:, None], band.faces, band.values
+            band.vertices - normal * (above - float(rng.uniform(0.01, 0.015)))[:, None], band.faces, band.values
         )
         middle = band.vertices[:, 2] - float(rng.uniform(0.0, 0.03)) - 0.15 * (band.vertices[:, 1] - 0.1)
         return [coloured(cut(band, np.minimum(width / 2 - np.abs(middle), band.vertices[:, 1] - 0.045)), colour)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from ...heads.model import HeadModel
 from .clothing import cloth_colour
@@ -218,7 +219,7 @@ def _mask(head: HeadModel, rng: np.random.Generator) -> Prop:
     raised = np.stack(
         [cloth.vertices[:, 0] * 1.02, cloth.vertices[:, 1], np.maximum(cloth.vertices[:, 2], bulge)], axis=1
     )
-    raised = lifted(head, raised, 0.0022)
+    raised = lifted(head, raised, 0.0035)
     pleats = 1 - 0.12 * (np.sin(cloth.vertices[:, 1] * 2 * np.pi / 0.014) > 0.7)
     parts = [coloured(Mesh(raised, cloth.faces, cloth.values), colour * pleats[:, None])]
     for side, ear in ((-1, "ear.R"), (1, "ear.L")):
@@ -231,6 +232,8 @@ def _mask(head: HeadModel, rng: np.random.Generator) -> Prop:
         line = np.stack([np.interp(t, np.arange(4), turn[:, k]) for k in range(3)], axis=1)
         parts.append(coloured(tube(lifted(head, line, 0.001), 0.0012, 5), np.full(3, 0.6)))
     mesh = join(parts)
-    hidden = head.regions["eye_sockets"] | head.regions["inner_mouth"] | head.regions["lips"]
-    handles = spread(head, head.regions["skin"] & ~hidden & (head.vertices[:, 1] > -0.12), 0.013)
+    # Few handles, none at the lips: the cloth stretches as one when the mouth opens.
+    hidden = head.regions["eye_sockets"] | head.regions["inner_mouth"]
+    from_mouth, _ = KDTree(head.vertices[head.regions["lips"]]).query(head.vertices)
+    handles = spread(head, head.regions["skin"] & ~hidden & (from_mouth > 0.014) & (head.vertices[:, 1] > -0.12), 0.026)
     return make_prop("before:mask", "other", mesh, *follow(head, mesh.vertices, handles))
