@@ -22,6 +22,8 @@ TOUCHED = np.array([
     [0.03, 0.09, 0.09, 60], [0.06, 0.06, 0.05, 10], [0.035, 0.045, 0.09, 70], [0.0, -0.075, 0.09, 0],
 ])  # fmt: skip
 """For a right hand on the left side of the face; mirrored at random."""
+BUST = -0.1
+"""Height down to which things are kept out of the head."""
 SKIN_TONES = np.array(
     [[0.62, 0.40, 0.30], [0.50, 0.28, 0.19], [0.36, 0.19, 0.11], [0.20, 0.095, 0.055], [0.09, 0.045, 0.028]]
 )
@@ -44,6 +46,8 @@ def occluder(head: HeadModel, rng: np.random.Generator, kind: str | None = None,
         thing = {"microphone": _microphone, "phone": _phone, "mug": _mug, "stick": _stick}[kind](rng)
         parts = [thing] if kind == "stick" or rng.random() < 0.3 else [thing, _holding(thing, tone, rng)]
         mesh = _side(join(parts), rng)
+        high = mesh.vertices[:, 1] > BUST
+        mesh.vertices[high] = lifted(head, mesh.vertices[high], 0.001)
     patchy = np.exp(0.05 * smooth_noise(mesh.vertices, 0.012, rng))
     mesh = mesh.with_values(np.clip(mesh.values * patchy[:, None], 0.003, 0.85))
     near = [
@@ -220,6 +224,9 @@ def _mask(head: HeadModel, rng: np.random.Generator) -> Prop:
         [cloth.vertices[:, 0] * 1.02, cloth.vertices[:, 1], np.maximum(cloth.vertices[:, 2], bulge)], axis=1
     )
     raised = lifted(head, raised, 0.0035)
+    # Room for the lips and a mouth that opens.
+    from_mouth = np.hypot(raised[:, 0], raised[:, 1] + 0.035) / 0.034
+    raised[:, 2] += 0.011 * np.exp(-(from_mouth**4))
     pleats = 1 - 0.12 * (np.sin(cloth.vertices[:, 1] * 2 * np.pi / 0.014) > 0.7)
     parts = [coloured(Mesh(raised, cloth.faces, cloth.values), colour * pleats[:, None])]
     for side, ear in ((-1, "ear.R"), (1, "ear.L")):

@@ -89,7 +89,7 @@ def test_followers_move_with_the_head_and_smoothly() -> None:
     points = HEAD.vertices[HEAD.regions["scalp"]] * 1.05
     anchors, weights = follow(HEAD, points)
     assert np.isin(anchors, still_handles(HeadId(HEAD))).all()
-    moved = HEAD.vertices + np.float32([0.01, -0.02, 0.03])
+    moved = HEAD.vertices + np.array([0.01, -0.02, 0.03], np.float32)
     shift = ((moved - HEAD.vertices)[anchors] * weights[..., None]).sum(axis=1)
     np.testing.assert_allclose(shift, np.tile([0.01, -0.02, 0.03], (len(points), 1)), atol=1e-6)
     line = np.linspace([-0.06, 0.12, 0.04], [0.06, 0.13, 0.0], 2000)
@@ -169,7 +169,7 @@ def test_colours_are_natural_and_brows_go_with_them() -> None:
 
 def test_props_survive_storing() -> None:
     kept = [shell_style(HEAD, np.random.default_rng(7), "crop"), beard(HEAD, np.random.default_rng(7), "circle")]
-    kept[1] = replace(kept[1], colour=kept[1].colour * np.float32([0.3, 0.2, 0.1]), opacity=0.5)
+    kept[1] = replace(kept[1], colour=kept[1].colour * np.array([0.3, 0.2, 0.1], np.float32), opacity=0.5)
     arrays = props_to_arrays(kept, "hair.")
     for before, after in zip(kept, props_from_arrays(arrays, "hair."), strict=True):
         assert (before.name, before.region, before.opacity) == (after.name, after.region, after.opacity)
