@@ -31,6 +31,7 @@ from engine.evaluation.synthetic import sample_head  # noqa: E402
 from engine.fitting.detector import load_detector  # noqa: E402
 from engine.fitting.pose import similarity  # noqa: E402
 from engine.fitting.result import HeadFit  # noqa: E402
+from engine.fitting.sighting import mesh_sighting  # noqa: E402
 from engine.fitting.solve import fit_head  # noqa: E402
 from engine.heads.loader import load_head  # noqa: E402
 from engine.media.photo import Photo  # noqa: E402
@@ -89,7 +90,7 @@ def synthetic(setting: Setting) -> dict[str, Any]:
         errors["mean head"].append(metrics.shape_error(mean_face, truth))
         errors[SIZE_ONLY].append(metrics.shape_error(truth * similarity(truth, mean_face)[0], truth))
         for name, detector in detectors.items():
-            fit = fit_head(head, seen, photo, ReconstructOptions(), Progress(), detector)
+            fit = fit_head(head, seen, photo, ReconstructOptions(), Progress(), mesh_sighting(head, seen, detector))
             errors[name].append(metrics.shape_error(fit.neutral[face], truth))
     mean = np.array([(e.rigid, e.scaled) for e in errors["mean head"]])
     values: dict[str, Any] = {"heads": len(mean), "mean head, rigid mm": float(mean[:, 0].mean()),

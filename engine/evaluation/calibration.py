@@ -19,9 +19,10 @@ from ..camera import Camera
 from ..fitting.detector import DetectorModel, pose_terms
 from ..fitting.points import PointModel, embed, identity_points
 from ..fitting.pose import yaw_pitch_roll
+from ..fitting.sighting import mesh_sighting
 from ..fitting.solve import Problem, run_stages, state_problem
 from ..fitting.solver import Solution, predict
-from ..heads.model import HeadModel
+from ..heads.model import HeadModel, LandmarkEmbedding
 from ..perception.observation import FaceObservation
 from ..perception.topology import (
     INNER_LIPS,
@@ -81,11 +82,18 @@ class Portrait:
     height: int
 
 
-def learn_from_renders(head: HeadModel, sights: Sequence[Sight]) -> DetectorModel:
-    """Bias, its turn with the pose, answer to shape, joint and single errors, by ridge regression over renders."""
-    points = identity_points(head)
-    expressions = embed(head.expression_basis, head.landmarks["mediapipe"], head.faces)
-    identities = embed(head.identity_basis, head.landmarks["mediapipe"], head.faces)
+def learn_from_renders(
+    head: HeadModel, sights: Sequence[Sight], embedding: LandmarkEmbedding | None = None
+) -> DetectorModel:
+    """Bias, its turn with the pose, answer to shape, joint and single errors, by ridge regression over renders.
+
+    Args:
+        embedding: where the detector's points are on the head; None takes MediaPipe's.
+    """
+    embedding = head.landmarks["mediapipe"] if embedding is None else embedding
+    points = identity_points(head, embedding)
+    expressions = embed(head.expression_basis, embedding, head.faces)
+    identities = embed(head.identity_basis, embedding, head.faces)
     moved = np.array([_moved(sight, identities, expressions) for sight in sights])
     errors, poses = _errors(points, sights, moved)
     count = len(sights)
@@ -214,7 +222,8 @@ def _mean_depth_error(
     """(N,3) metres, only along the view and symmetric: what the mean person's depth is missed by."""
     fits = []
     for portrait in portraits:
-        problem = state_problem(head, portrait.face, portrait.width, portrait.height, None, detector)
+        sighting = mesh_sighting(head, portrait.face, detector)
+        problem = state_problem(head, sighting, portrait.width, portrait.height, None)
         fits.append((problem, run_stages(problem, iterations, Progress())))
     usual = np.mean([solution.state.values for _, solution in fits], axis=0)
     missed = np.mean([_depth_missed(problem, solution, usual) for problem, solution in fits], axis=0)

@@ -1,4 +1,4 @@
-"""How MediaPipe's points differ from the places on this head that they stand for, as measured."""
+"""How a detector's points differ from the places on this head that they stand for, as measured."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..errors import ModelFileError
 
 Array = NDArray[np.float64]
 CALIBRATION = Path(__file__).parent / "data" / "calibration.npz"
+DENSE_CALIBRATION = Path(__file__).parent / "data" / "dense_calibration.npz"
 STORED = {"bias": 1e3, "turn": 1e3, "answer": 1e3, "cause": 1.0, "modes": 1e3, "deviation": 1e3}
 """What a calibration file holds as float16, and times what: millimetres, where half precision is fine."""
 
@@ -28,6 +29,8 @@ class DetectorModel:
             them, by the sum over R of answer * <cause, d>. It shrinks faces towards its own mean, depth most of all.
         modes: (M,N,3) metres, ways in which all points err together, each with unit variance.
         deviation: (N,3) metres, what is left at each point: across the view (x, y) and along it.
+        usual: (N,2) metres, the deviation across the view and along it that a detector which doubts each point anew
+            expects on average; None for one that does not.
     """
 
     bias: Array
@@ -36,6 +39,25 @@ class DetectorModel:
     cause: Array
     modes: Array
     deviation: Array
+    usual: Array | None = None
+
+    def beside(self, other: DetectorModel) -> DetectorModel:
+        """Both detectors as one, whose errors have nothing to do with each other."""
+        own, added = len(self.bias), len(other.bias)
+
+        def apart(name: str) -> Array:
+            first = np.pad(getattr(self, name), ((0, 0), (0, added), (0, 0)))
+            second = np.pad(getattr(other, name), ((0, 0), (own, 0), (0, 0)))
+            return np.concatenate([first, second])
+
+        return DetectorModel(
+            bias=np.concatenate([self.bias, other.bias]),
+            turn=np.concatenate([self.turn, other.turn], axis=1),
+            answer=apart("answer"),
+            cause=apart("cause"),
+            modes=apart("modes"),
+            deviation=np.concatenate([self.deviation, other.deviation]),
+        )
 
     def offset(self, yaw: float, pitch: float) -> Array:
         """(N,3) expected error at a head pose, degrees."""
@@ -48,7 +70,8 @@ class DetectorModel:
 
     def packed(self) -> dict[str, NDArray[np.float16]]:
         """The fields as a calibration file holds them."""
-        return {name: (getattr(self, name) * unit).astype(np.float16) for name, unit in STORED.items()}
+        fields = {name: (getattr(self, name) * unit).astype(np.float16) for name, unit in STORED.items()}
+        return fields if self.usual is None else fields | {"usual": (self.usual * 1e3).astype(np.float16)}
 
 
 def pose_terms(yaw: float, pitch: float) -> Array:
@@ -68,8 +91,9 @@ def load_detector(path: Path = CALIBRATION) -> DetectorModel:
     try:
         with np.load(path, allow_pickle=False) as file:
             fields = {name: file[name].astype(np.float64) / unit for name, unit in STORED.items()}
+            usual = file["usual"].astype(np.float64) / 1e3 if "usual" in file.files else None
     except FileNotFoundError as error:
         raise ModelFileError(f"The landmark calibration {path} is missing.", cure) from error
     except (OSError, EOFError, KeyError, ValueError) as error:
         raise ModelFileError(f"The landmark calibration {path} is damaged ({error}).", cure) from error
-    return DetectorModel(**fields)
+    return DetectorModel(**fields, usual=usual)

@@ -134,9 +134,13 @@ def embed(field: NDArray, embedding: LandmarkEmbedding, triangles: NDArray[np.in
     return sum(field[..., corners[:, k], :] * weights[:, k, None] for k in range(3))  # type: ignore[return-value]
 
 
-def identity_points(head: HeadModel, landmarks: str = "mediapipe") -> PointModel:
-    """The model's landmarks with the group "identity", in standard deviations, which leaves the face's size alone."""
-    embedding = head.landmarks[landmarks]
+def identity_points(head: HeadModel, embedding: LandmarkEmbedding | None = None) -> PointModel:
+    """Points of the head with the group "identity", in standard deviations, which leaves the face's size alone.
+
+    Args:
+        embedding: where they are; None takes MediaPipe's.
+    """
+    embedding = head.landmarks["mediapipe"] if embedding is None else embedding
     mean = embed(head.vertices.astype(np.float64), embedding, head.faces)
     basis = embed(head.identity_basis, embedding, head.faces) - growth(head).basis(mean)
     prior = Coefficients.normal(np.ones(len(basis)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,11 +15,12 @@ from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation
 from ..progress import Progress
 from .deform import Deformation, smooth_deformation
-from .detector import DetectorModel, load_detector
+from .detector import DetectorModel
 from .points import Coefficients, PointModel, embed, identity_points
 from .pose import guess_focal, similarity, yaw_pitch_roll
 from .priors import expression_prior
 from .result import HeadFit
+from .sighting import Sighting, mesh_sighting
 from .size import growth
 from .solver import Evidence, Solution, State, solve_part
 
@@ -50,20 +52,21 @@ def fit_head(
     photo: Photo,
     options: ReconstructOptions,
     progress: Progress,
-    detector: DetectorModel | None = None,
+    sighting: Sighting | None = None,
 ) -> HeadFit:
     """Solve camera, pose, identity, expression and refinement of a head from one photo.
 
     Args:
         head: the model to fit, with landmarks "mediapipe".
-        observation: the seen points.
+        observation: the face, for its blendshape scores and as the measure of reprojection errors.
         photo: for its size and EXIF focal length.
         options: `focal_length_px` and `quality` are used.
         progress: polled for cancellation at every step.
-        detector: how the observation's detector errs; None takes the bundled calibration for photos.
+        sighting: the evidence; None takes the observation's points, calibrated for photos.
     """
     focal = options.focal_length_px or photo.focal_length_px
-    problem = state_problem(head, observation, photo.width, photo.height, focal, detector)
+    sighting = mesh_sighting(head, observation) if sighting is None else sighting
+    problem = state_problem(head, sighting, photo.width, photo.height, focal, observation.blendshapes)
     iterations = ITERATIONS[options.quality]
     solution = run_stages(problem, iterations, progress)
     return describe(head, observation, photo, problem, solution)
@@ -71,25 +74,23 @@ def fit_head(
 
 def state_problem(
     head: HeadModel,
-    observation: FaceObservation,
+    sighting: Sighting,
     width: int,
     height: int,
     focal: float | None,
-    detector: DetectorModel | None = None,
+    blendshapes: Mapping[str, float] | None = None,
 ) -> Problem:
     """Put model, priors and evidence together, with a first pose by alignment.
 
     Args:
+        sighting: the evidence.
         width, height: of the photo, pixels.
         focal: known focal length, pixels, or None.
-        detector: a calibration; None takes the bundled one for photos.
+        blendshapes: a detector's scores of expressions, if it gives any.
     """
-    embedding = head.landmarks["mediapipe"]
-    observed = observation.landmarks.astype(np.float64)
-    if detector is None:
-        detector = load_detector()
-    points = identity_points(head)
-    prior = expression_prior(head.expression_names, observation.blendshapes)
+    embedding, observed, detector = sighting.embedding, sighting.observed, sighting.detector
+    points = identity_points(head, embedding)
+    prior = expression_prior(head.expression_names, dict(blendshapes or {}))
     points = points.with_group("expression", prior, embed(head.expression_basis, embedding, head.faces))
     smooth = smooth_deformation(head)
     points = points.with_group(
@@ -100,8 +101,8 @@ def state_problem(
         "detector", Coefficients.normal(np.ones(len(detector.modes))), error_basis=detector.modes
     )
 
-    seen = embedding.valid
-    scale, rotation, _ = similarity((points.mean + detector.bias)[seen], observed[seen])
+    seen, deep = embedding.valid, sighting.deep
+    scale, rotation, _ = similarity((points.mean + detector.bias)[deep], observed[deep])
     known = focal is not None
     focal = float(focal) if focal is not None else guess_focal(width, height, scale)
     deviation = np.where(seen[:, None], detector.deviation, np.inf)
@@ -111,9 +112,9 @@ def state_problem(
         0.0 if known else FOCAL_DEVIATION,
     )  # fmt: skip
     distance = focal / scale
-    middle = observed[seen].mean(axis=0)[:2]
+    middle = observed[deep].mean(axis=0)[:2]
     translation = np.append((middle - center) / scale, distance)
-    translation -= rotation @ (points.mean + detector.bias)[seen].mean(axis=0) * [1.0, 1.0, 0.0]
+    translation -= rotation @ (points.mean + detector.bias)[deep].mean(axis=0) * [1.0, 1.0, 0.0]
     start = State(rotation, translation, focal, 0.0, points.prior.mean.clip(points.prior.lower, points.prior.upper))
     return Problem(points, evidence, detector, start)
 

@@ -11,6 +11,7 @@ import pytest
 from engine.fitting.detector import load_detector
 from engine.fitting.pose import similarity
 from engine.fitting.result import HeadFit
+from engine.fitting.sighting import mesh_sighting
 from engine.fitting.solve import fit_head
 from engine.heads.loader import load_head
 from engine.media.photo import Photo
@@ -50,7 +51,7 @@ def test_lips_and_the_opening_of_the_eyes_are_met_more_closely_than_the_rest(hea
     photo, face = seen
     bundled = load_detector()
     alike = replace(bundled, deviation=np.broadcast_to(np.median(bundled.deviation, axis=0), bundled.deviation.shape))
-    plain = fit_head(head, face, photo, ReconstructOptions(), Progress(), alike)
+    plain = fit_head(head, face, photo, ReconstructOptions(), Progress(), mesh_sighting(head, face, alike))
     points, own, other = face.landmarks[:, :2], fit.landmarks_model, plain.landmarks_model
     lips = list(INNER_LIPS)
     assert np.linalg.norm(own - points, axis=1)[lips].mean() < 0.8 * np.linalg.norm(other - points, axis=1)[lips].mean()
