@@ -133,13 +133,15 @@ def portraits(options: Namespace) -> None:
 
 def perception(options: Namespace) -> None:
     """Train a network."""
+    from ..devices import single_threaded_torch
     from .perception.loop import train
     from .perception.recipes import read_recipe, remember
 
     recipe = read_recipe(options.config)
     remember(recipe, options.out)
     loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
-    outcome = train(recipe.task(options.data, options.device), loop, options.out, options.resume)
+    with single_threaded_torch():  # batches are made in the same process: more threads wait for each other
+        outcome = train(recipe.task(options.data, options.device), loop, options.out, options.resume)
     for name, value in outcome.figures.items():
         print(f"{name} {value:.4f}")
     print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")

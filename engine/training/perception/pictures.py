@@ -72,7 +72,7 @@ class SyntheticPictures:
 
     def __init__(self, paths: Sequence[Path], labels: PointLabels) -> None:
         if not paths:
-            raise ModelFileError("There are no synthetic pictures to learn from.", "Draw some first: see docs/training.md.")
+            raise ModelFileError("There are no synthetic pictures to learn from.", "Draw some: see docs/training.md.")
         self.labels = labels
         self.shards: list[Shard] = [read_shard(path) for path in paths]
         self.places = np.array([(s, n) for s, shard in enumerate(self.shards) for n in range(len(shard))])

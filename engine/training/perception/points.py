@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, pi
 
 import numpy as np
@@ -273,7 +274,7 @@ def point_errors(model: PointsNetwork, pictures: SyntheticPictures, device: str)
     yaw, values = np.array(yaws), np.array(errors)
     figures = {"error": float(values.mean()), "depth": float(np.mean(depths))}
     figures |= {"calibration": float(np.sqrt(np.mean(ratios))), "likelihood": float(np.mean(nll))}
-    for low, high in zip(YAW_BINS, YAW_BINS[1:], strict=False):
+    for low, high in pairwise(YAW_BINS):
         among = (yaw >= low) & (yaw <= high)
         if among.any():
             figures[f"error_{low:.0f}_{high:.0f}"] = float(values[among].mean())

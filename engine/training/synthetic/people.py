@@ -18,6 +18,7 @@ from .scene import Prop, Scene
 from .skin import compose
 from .skin_recipe import SkinRecipe, draw_recipe
 from .wardrobe import Wardrobe
+from .wearables import tucked
 
 WORN = {"hair": 0.9, "beard": 0.2, "glasses": 0.25, "hat": 0.08, "collar": 0.88, "occluder": 0.1}
 """How often."""
@@ -82,11 +83,13 @@ def draw_shot(seed: int, head: HeadModel, wardrobe: Wardrobe, size: int, held_ou
 
 def dress(wardrobe: Wardrobe, held_out: bool, rng: np.random.Generator) -> dict[str, tuple[Prop, ...]]:
     """Hair, still grey, and what is worn, by kind."""
-    outfit = {}
+    outfit: dict[str, tuple[Prop, ...]] = {}
     for kind, often in WORN.items():
         choices = wardrobe.choices(kind, held_out)
         worn = rng.random() < often and len(choices) > 0
         outfit[kind] = choices[rng.integers(len(choices))] if worn else ()
+    for worn in outfit["hat"]:
+        outfit["hair"] = tuple(left for prop in outfit["hair"] if (left := tucked(prop, worn)) is not None)
     return outfit
 
 

@@ -12,17 +12,21 @@ import numpy as np
 
 from ...errors import ModelFileError
 from ...heads.model import HeadModel
-from .cards import build_card_styles
 from .beards import beard_styles
-from .eyewear import glasses
+from .cards import build_card_styles
 from .hair import CUTS, shell_style
 from .prop_store import props_from_arrays, props_to_arrays
 from .scene import Prop
 from .skin_bank import SkinBank, build_skin_bank
+from .wearables import collar, glasses, hat, occluder
 
 T = TypeVar("T")
-COUNTS: dict[str, tuple[Callable[..., tuple[Prop, ...]], int]] = {
+Maker = Callable[[HeadModel, np.random.Generator], "Prop | tuple[Prop, ...]"]
+COUNTS: dict[str, tuple[Maker, int]] = {
     "glasses": (glasses, 40),
+    "hat": (hat, 20),
+    "collar": (collar, 30),
+    "occluder": (occluder, 30),
 }
 CUT_VARIANTS = 2
 """Hair grown anew for each cut."""
@@ -78,7 +82,8 @@ def build_wardrobe(head: HeadModel, folder: Path | None, seed: int = 0) -> Wardr
     hair = [*cards, *(shell_style(head, rng, cut.name) for cut in CUTS * CUT_VARIANTS)]
     outfits = {"hair": [(style,) for style in hair], "beard": [(style,) for style in beard_styles(head, rng)]}
     for kind, (make, count) in COUNTS.items():
-        outfits[kind] = [make(head, rng) for _ in range(count)]
+        made = [make(head, rng) for _ in range(count)]
+        outfits[kind] = [(thing,) if isinstance(thing, Prop) else thing for thing in made]
     return Wardrobe(build_skin_bank(head, folder), outfits)
 
 
