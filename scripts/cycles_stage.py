@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.training.synthetic.scene import Lamp, Prop
 from engine.training.synthetic.scene_file import HeadFile, SceneFile
+from scripts.cycles_denoise import take_noise_out
 from scripts.cycles_surfaces import ALBEDO, COLOUR, FINISH, OPACITY, UV, head_surface, prop_surface
 
 SENSOR = 36.0
@@ -38,6 +39,7 @@ class Stage:
         _set_up(scene, samples, threads)
         self.camera = _add("camera", bpy.data.cameras.new("camera"))
         scene.camera = self.camera
+        take_noise_out(scene)
         self.surroundings = _world(scene)
         self.mesh = _mesh("head", np.zeros((len(head.opacity), 3)), head.faces)
         self.surfaces = [head_surface(name) for name in head.names]
@@ -125,7 +127,7 @@ def _set_up(scene: Any, samples: int, threads: int) -> None:
     for name, value in BOUNCES.items():
         setattr(cycles, name, value)
     cycles.samples, cycles.use_adaptive_sampling, cycles.adaptive_threshold = samples, True, 0.02
-    cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
+    cycles.use_denoising = False  # see scripts/cycles_denoise.py
     cycles.transparent_max_bounces, cycles.sample_clamp_indirect = SHEER_LAYERS, CLAMP
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.film_transparent_glass = True

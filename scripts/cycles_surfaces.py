@@ -17,6 +17,8 @@ SKIN_SCATTER = (1.0, 0.37, 0.19)
 SKIN_DEPTH = 0.0014
 """Metres: red's mean free path. Less than the published 3.7 mm (Jensen et al. 2001): the skins were photographed, so that
 light has blurred them once already."""
+SKIN_SHINE = 0.3
+"""Of what its index of refraction says, 0.5 being all: pores and fine hair take much away at this scale."""
 MOUTH = {"teeth": (0.15, 0.0010, 0.35), "tongue": (0.35, 0.0020, 0.5)}
 """Roughness, depth of scattering and wet coat."""
 RELIEF = 0.0002
@@ -35,6 +37,7 @@ def head_surface(slot: str) -> bpy.types.Material:
     shader.inputs["Subsurface Scale"].default_value = SKIN_DEPTH
     shader.inputs["IOR"].default_value = 1.4
     if kind == "skin":
+        shader.inputs["Specular IOR Level"].default_value = SKIN_SHINE
         _skin(tree, shader, colour, _picture(tree, FINISH))
     elif kind == "eye":
         _set(shader, {"Roughness": 0.4, "Specular IOR Level": 0.0, "Coat Weight": 1.0, "Coat IOR": 1.38})
@@ -58,7 +61,7 @@ def prop_surface(prop: Prop) -> bpy.types.Material:
     elif prop.region == "hair":
         _hair(tree, shader, colour)
     elif prop.region == "clothes":
-        _set(shader, {"Roughness": 0.95 - 0.5 * prop.gloss, "Specular IOR Level": 0.25, "Sheen Weight": 0.15})
+        _set(shader, {"Roughness": 0.95 - 0.5 * prop.gloss, "Specular IOR Level": 0.25, "Sheen Weight": 0.05})
     else:
         _set(shader, {"Roughness": 0.8 - 0.65 * prop.gloss, "IOR": 1.5})
     return material
@@ -93,7 +96,7 @@ def _lens(tree: Any, shader: Any, prop: Prop) -> None:
     tree.links.new(shader.outputs["BSDF"], tinted.inputs[2])
     mirror, grazing = tree.nodes.new("ShaderNodeBsdfGlossy"), tree.nodes.new("ShaderNodeFresnel")
     _set(mirror, {"Roughness": 0.02})
-    _set(grazing, {"IOR": 1.25 + 0.35 * prop.gloss})  # coatings take much of the glare away
+    _set(grazing, {"IOR": 1.12 + 0.3 * prop.gloss})  # coatings take much of the glare away
     coated = tree.nodes.new("ShaderNodeMixShader")
     tree.links.new(grazing.outputs["Fac"], coated.inputs["Fac"])
     _lead_out(tree, coated, tinted, mirror)

@@ -27,8 +27,11 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("--first", type=int, default=0, help="seed of the first picture")
     draw.add_argument("--size", type=int, default=256, help="side, pixels")
     draw.add_argument("--held-out", action="store_true", help="from skins and hair that training never sees")
+    draw.add_argument(
+        "--renderer", choices=("raster", "cycles"), default="raster", help="cycles: Blender's, slow; needs bpy"
+    )
     draw.add_argument("--device", default="cpu")
-    draw.add_argument("--batch", type=int, default=4, help="scenes drawn at once")
+    draw.add_argument("--batch", type=int, default=4, help="scenes drawn at once; take more with cycles")
     draw.add_argument("--workers", type=int, default=1, help="processes, on the CPU")
     draw.add_argument("--sheet", type=Path, help="also write a contact sheet of the first pictures, .png")
 
@@ -47,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="write a run's averaged weights for use")
     export.add_argument("run", type=Path)
     export.add_argument("--out", type=Path, required=True, help="file to write, .safetensors")
+
+    calibrate = commands.add_parser("calibrate", help="learn on held-out pictures how a points network errs")
+    calibrate.add_argument("--weights", type=Path, help="file of the network; default: the bundled one")
+    calibrate.add_argument("--data", type=Path, required=True, help="folder of shards that it was not trained on")
+    calibrate.add_argument("--out", type=Path, required=True, help="file to write, .npz")
     return top
 
 

@@ -77,7 +77,7 @@ def draw_shard(job: _Shard) -> int:
     from .synthetic.shards import write_shard
 
     options = job.options
-    head, wardrobe, renderer = _studio(options.wardrobe, options.device)
+    head, wardrobe, renderer = _studio(options.wardrobe, options.device, options.renderer)
     seeds = list(range(job.first, job.first + job.count))
     scenes, pictures = [], []
     with single_threaded_torch():
@@ -89,20 +89,22 @@ def draw_shard(job: _Shard) -> int:
     return len(seeds)
 
 
-_STUDIO: dict[tuple[Path, str], tuple[Any, Any, Any]] = {}
+_STUDIO: dict[tuple[Path, str, str], tuple[Any, Any, Any]] = {}
 
 
-def _studio(path: Path, device: str) -> tuple[Any, Any, Any]:
-    """Head, wardrobe and renderer, made once in a process."""
+def _studio(path: Path, device: str, kind: str) -> tuple[Any, Any, Any]:
+    """Head, wardrobe and renderer of a kind, made once in a process."""
     from ..heads.loader import load_head
+    from .synthetic.cycles import CyclesRenderer
     from .synthetic.raster import RasterRenderer
     from .synthetic.wardrobe import load_wardrobe
 
-    if (path, device) not in _STUDIO:
+    if (path, device, kind) not in _STUDIO:
         head, wardrobe = load_head(), load_wardrobe(path)
         wardrobe = replace(wardrobe, skins=wardrobe.skins.to(device))
-        _STUDIO[path, device] = head, wardrobe, RasterRenderer(head, device)
-    return _STUDIO[path, device]
+        raster = RasterRenderer(head, device)
+        _STUDIO[path, device, kind] = head, wardrobe, raster if kind == "raster" else CyclesRenderer(head, raster)
+    return _STUDIO[path, device, kind]
 
 
 def _say_speed(drawn: int, start: float) -> None:
@@ -145,6 +147,17 @@ def perception(options: Namespace) -> None:
     for name, value in outcome.figures.items():
         print(f"{name} {value:.4f}")
     print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+
+
+def calibrate(options: Namespace) -> None:
+    """Learn how a points network errs."""
+    from ..evaluation.calibration import save_detector
+    from ..heads.loader import load_head
+    from .perception.calibrate import calibrate_points
+
+    detector = calibrate_points(load_head(), sorted(options.data.glob("*.npz")), options.weights)
+    save_detector(options.out, detector)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 
 def export(options: Namespace) -> None:

@@ -37,22 +37,22 @@ class CyclesRenderer:
 
     Args:
         head: the model that all scenes pose.
+        labels: what gives the labels; the quick renderer on the CPU if None.
         interpreter: a Python that can import bpy.
         samples: at most so many a pixel, before noise is taken out.
         threads: of Cycles; 0 takes all cores.
-        labels: what gives the labels; the quick renderer on the CPU if None.
     """
 
     def __init__(
         self,
         head: HeadModel,
+        labels: RasterRenderer | None = None,
         interpreter: str | Path = sys.executable,
         samples: int = 24,
         threads: int = 1,
-        labels: RasterRenderer | None = None,
     ) -> None:
-        self.interpreter, self.samples, self.threads = str(interpreter), samples, threads
         self.labels = labels or RasterRenderer(head)
+        self.interpreter, self.samples, self.threads = str(interpreter), samples, threads
         self.head = HeadFile(
             head.faces, head.uv[head.uv_faces], head.face_materials, head.material_names, lash_opacity(head)
         )
