@@ -35,6 +35,9 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
     job.add_argument("--hair", choices=("as-seen", "bald"), default="as-seen", help="as the photo shows it, or none")
+    job.add_argument(
+        "--points", choices=("fused", "dense", "mediapipe"), default="fused", help="whose points the head is fitted to"
+    )
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
 
@@ -50,6 +53,7 @@ def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
         focal_length_px=arguments.focal_length,
         model_folder=arguments.model_folder,
         hair=arguments.hair,
+        points=arguments.points,
         seed=arguments.seed,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     started = perf_counter()
     device = choose_device(options.device)
 
+    from .fitting.sighting import gather
     from .fitting.solve import fit_head
     from .heads.loader import load_head
     from .media.read import read_photo
@@ -70,7 +72,9 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     progress.stage("Separating hair and skin", 0.15)
     masks = make_masks(photo, face)
     progress.stage("Fitting the head", 0.25)
-    fit = fit_head(head, face, photo, options, progress)
+    sighting, notices = gather(head, photo.pixels, face, options.points)
+    face = replace(face, warnings=(*face.warnings, *notices))
+    fit = fit_head(head, face, photo, options, progress, sighting)
     progress.stage("Painting the skin", 0.4)
     texture = make_texture(head, fit, photo, face, masks, options, progress)
     hair = None
@@ -84,6 +88,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     result.report.update(
         photo=str(path),
         device=device,
+        points="mediapipe" if notices else options.points,
         versions=versions(),
         seconds={title: round(value, 3) for title, value in progress.seconds.items()},
         seconds_total=round(perf_counter() - started, 3),
