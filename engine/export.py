@@ -20,7 +20,7 @@ from .result import Reconstruction
 LARGEST_TEXTURE, PICTURE_QUALITY = 2048, 92
 SMALLEST_MOVE = 2e-6
 """Displacements below this (metres) are left out of morph targets."""
-LARGEST_HAIR, HAIR_CUT = 1024, 0.5
+LARGEST_HAIR, HAIR_CUT = 1536, 0.5
 LASH_COLOUR = (28, 20, 16)
 FLOAT, UNSIGNED_INT = 5126, 5125
 LINEAR, LINEAR_MIPMAP_LINEAR = 9729, 9987

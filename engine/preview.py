@@ -29,6 +29,8 @@ DISTANCE = 1.3
 """Of the turntable camera, metres: a portrait lens's."""
 SHOWN_HEIGHT = 0.34
 """What a turntable panel shows from top to bottom, metres."""
+HAIR_ROOM = 0.02
+"""Under heads with hair, for what of it hangs below the chin, metres."""
 TITLES: tuple[str, ...] = ("Photo", "Fit", "The photo's view and light", "Three-quarter", "Profile", "Smile")
 DRAWN_AT_ONCE = 2
 """Panels; each takes about 80 MB and keeps one core busy."""
@@ -110,9 +112,12 @@ def contact_sheet(panels: list[tuple[str, NDArray[np.uint8]]], columns: int) -> 
 
 def head_crop(reconstruction: Reconstruction) -> Crop:
     """The square around the head, chin to crown with room for hair and neck."""
-    points = reconstruction.camera.project(posed(reconstruction)[_above_collar(reconstruction)])
+    shown = posed(reconstruction)[_above_collar(reconstruction)]
+    if reconstruction.hair is not None:
+        shown = np.concatenate([shown, reconstruction.hair.vertices])
+    points = reconstruction.camera.project(shown)
     low, high = points.min(0), points.max(0)
-    side = 1.25 * float((high - low).max())
+    side = (1.25 if reconstruction.hair is None else 1.12) * float((high - low).max())
     centre = (low + high) / 2
     return Crop(float(centre[0] - side / 2), float(centre[1] - side / 2), side)
 
@@ -188,7 +193,13 @@ def facing_side(reconstruction: Reconstruction) -> int:
 def turntable(reconstruction: Reconstruction, yaw: float) -> Camera:
     """A level portrait camera, `yaw` degrees towards the head's left; the head fills the panel, the bust runs out."""
     head = neutral(reconstruction)[_above_collar(reconstruction)]
-    middle = (head.min(0) + head.max(0)) / 2 - (0, 0.018, 0)
+    low, high = head.min(0), head.max(0)
+    shown = SHOWN_HEIGHT
+    if reconstruction.hair is not None:  # shoulders stay below the panel, hair inside it
+        low[1] -= HAIR_ROOM
+        high = np.maximum(high, reconstruction.hair.vertices.max(0))
+        shown = max(shown, 1.06 * float(high[1] - low[1]))
+    middle = (low + high) / 2 - (0, 0.018, 0)
     a = np.radians(yaw)
     right, down, forward = (
         np.array([np.cos(a), 0, -np.sin(a)]),
@@ -198,7 +209,7 @@ def turntable(reconstruction: Reconstruction, yaw: float) -> Camera:
     view = np.eye(4)
     view[:3, :3] = np.stack([right, down, forward])
     view[:3, 3] = -view[:3, :3] @ (middle - DISTANCE * forward)
-    focal = SIDE * DISTANCE / SHOWN_HEIGHT
+    focal = SIDE * DISTANCE / shown
     return Camera(np.array([[focal, 0, SIDE / 2], [0, focal, SIDE / 2], [0, 0, 1.0]]), view, SIDE, SIDE)
 
 

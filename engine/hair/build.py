@@ -42,7 +42,7 @@ def make_hair(
         vertices: (V,3) metres, the person's head as it stands before the camera.
         pixels: (H,W,3) uint8 sRGB. hair: (H,W) soft mask 0..1, without brows and beard.
         illumination: (9,3) of the photo; see `engine.render.lighting`.
-        texture_size: of the skin; the hair's texture is as wide and half as high.
+        texture_size: of the skin; the hair's texture has three quarters of its width, and half that height.
         depth: of face and hair, where a network gives it; shapes the hair inside its outline.
     Returns:
         The hair, or None for a bald or cropped head.

@@ -15,7 +15,7 @@ FINEST = 1800.0
 """Pixels a metre of the hair's texture; a finer photo is scaled down."""
 CORE = 0.0025
 """What lies deeper than this inside the mask is hair without background, metres."""
-STRAY = 0.45
+STRAY = 0.6
 """Hair's colours stray at most this far from the mean in the ratios of red, green and blue (logarithm); what does is
 background between strands, or skin."""
 COLDER = 0.12

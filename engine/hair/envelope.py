@@ -23,6 +23,8 @@ ON_OUTLINE = (0.85, 1.0)
 """Shares of the skull's outline between which its thickness holds right to the hairline."""
 STANDS_OFF = (0.006, 0.015)
 """Thicknesses between which the outline is known to be hair rather than an ear or a border of the mask, metres."""
+HIDDEN_EAR = 0.6
+"""Share of an ear that must be covered by hair for it to pass over the ear."""
 EAR_ROOM = 0.004
 """Hair passes this far over the ears it covers, metres."""
 HANGS_BELOW = (0.100, 0.125)
@@ -87,7 +89,7 @@ def hair_envelope(
         hair: (H,W) `sure_mask`.
         curl: 0 straight .. 1 curly.
     """
-    skull = grid.carry(vertices)
+    skull = grid.skull(vertices)
     centre = scalp_centre(vertices, head)
     outline = measure_outline(hair, camera, centre, skull[: ROWS * 3 // 4])
     outward = _directions(grid, skull, centre)
@@ -171,7 +173,7 @@ def _with_depth(
 def _over_ears(
     thickness: NDArray, head: HeadModel, vertices: NDArray, skull: NDArray, centre: NDArray, grown: NDArray
 ) -> NDArray[np.float64]:
-    """Where thick hair covers an ear, it passes over it."""
+    """Where thick hair covers most of an ear, it passes over it; otherwise it lies behind."""
     directions = (skull - centre).reshape(-1, 3)
     length = np.linalg.norm(directions, axis=1)
     ears = vertices[head.regions["ears"]] - centre
@@ -181,6 +183,9 @@ def _over_ears(
     np.maximum.at(needed, nearest, reach - length[nearest] + EAR_ROOM)
     room = cv2.dilate(needed.reshape(thickness.shape).astype(np.float32), np.ones((3, 3), np.uint8))
     hairy = cv2.resize(grown, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA) > 0.5
+    for left in (False, True):
+        ear = (room > 0) & ((directions[:, 0] > 0).reshape(room.shape) == left)
+        hairy[ear] &= (hairy & (thickness > 0.01))[ear].mean() > HIDDEN_EAR if ear.any() else True
     room = blurred(np.where(hairy & (thickness > 0.01), room, 0), (1.0, 1.0))
     return np.maximum(thickness, np.where(hairy, room, 0))
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
+from .field import blurred
 
 COLUMNS, ROWS = 112, 44
 WHORL = np.array([0.0, 0.80, -0.60])
@@ -22,6 +23,8 @@ REACH = np.radians(140.0)
 SWIRL, SWIRL_FADES = 0.12, 5.0
 """Turns that the lines make around the whorl, and how quickly (per half turn down) they straighten."""
 MAP_SIDE = 768
+BRIDGES = (9.0, 3.0, 1.5)
+"""How far holes are bridged, nodes; from the widest to the narrowest, which is taken where it suffices."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,30 @@ class ScalpGrid:
 
     Attributes:
         anchors: (R,C,3) int32 vertices, weights: (R,C,3) float32 of each node's place on the head.
+        sound: (R,C) bool, False over holes of the skin (ears, eyes), where a node only has its nearest place.
         down: (R,) radians from the whorl. around: (R,C) radians; 0 is the face's side of the whorl, pi/2 its left.
     """
 
     anchors: NDArray[np.int32]
     weights: NDArray[np.float32]
+    sound: NDArray[np.bool_]
     down: NDArray[np.float64]
     around: NDArray[np.float64]
 
     def carry(self, per_vertex: NDArray) -> NDArray[np.float64]:
         """Values of the head's vertices (V,C) at the nodes, (R,C,C)."""
         return np.einsum("rck,rckx->rcx", self.weights, per_vertex[self.anchors].astype(np.float64))
+
+    def skull(self, vertices: NDArray) -> NDArray[np.float64]:
+        """(R,C,3) the nodes on a head (V,3); holes of the skin are bridged smoothly."""
+        points = self.carry(vertices)
+        known = np.concatenate([points, np.ones((*points.shape[:2], 1))], -1) * self.sound[..., None]
+        filled = np.zeros_like(points)
+        for reach in BRIDGES:
+            spread = blurred(known, (reach, reach)).astype(np.float64)
+            enough = spread[..., 3:] > 0.05
+            filled = np.where(enough, spread[..., :3] / np.maximum(spread[..., 3:], 1e-6), filled)
+        return np.where(self.sound[..., None], points, filled)
 
 
 def scalp_centre(vertices: NDArray, head: HeadModel) -> NDArray[np.float64]:
@@ -80,9 +96,10 @@ def _build(head: HeadModel) -> ScalpGrid:
     faces = head.faces[outer[head.faces].all(1)]
     flat = _unrolled(head.vertices - scalp_centre(head.vertices, head))
     places = np.stack([down[:, None] * np.cos(around), down[:, None] * np.sin(around)], -1).reshape(-1, 2)
-    triangle, weights = _locate(flat, faces, places)
+    triangle, weights, sound = _locate(flat, faces, places)
     shape = (ROWS, COLUMNS, 3)
-    return ScalpGrid(faces[triangle].reshape(shape).astype(np.int32), weights.reshape(shape), down, around)
+    anchors = faces[triangle].reshape(shape).astype(np.int32)
+    return ScalpGrid(anchors, weights.reshape(shape), sound.reshape(ROWS, COLUMNS), down, around)
 
 
 def _unrolled(offsets: NDArray) -> NDArray[np.float64]:
@@ -95,8 +112,11 @@ def _unrolled(offsets: NDArray) -> NDArray[np.float64]:
     return np.stack([angle * np.cos(turn), angle * np.sin(turn)], 1)
 
 
-def _locate(flat: NDArray, faces: NDArray, places: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The triangle (N,) under each place (N,2) of the disc, or the nearest one, and barycentrics (N,3) there."""
+def _locate(
+    flat: NDArray, faces: NDArray, places: NDArray
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    """The triangle (N,) under each place (N,2) of the disc, or the nearest one, barycentrics (N,3) there, and whether
+    (N,) it does lie under it."""
     import cv2
     import torch
 
@@ -106,18 +126,19 @@ def _locate(flat: NDArray, faces: NDArray, places: NDArray) -> tuple[NDArray[np.
     whole = np.ptp(flat[faces], axis=1).max(1) < 0.6  # what wraps around the disc's rim is left out
     faces_kept = np.nonzero(whole)[0]
     seen = rasterize_uv(uv, torch.tensor(faces[faces_kept]), MAP_SIDE).face.numpy()
-    _, label = cv2.distanceTransformWithLabels(
+    apart, label = cv2.distanceTransformWithLabels(
         (seen < 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros(label.max() + 1, np.int64)
     nearest[label[seen >= 0]] = seen[seen >= 0]
     x, y = (0.5 + places[:, 0] / (2.1 * np.pi)) * MAP_SIDE, (0.5 - places[:, 1] / (2.1 * np.pi)) * MAP_SIDE
-    triangle = faces_kept[nearest[label[y.astype(int), x.astype(int)]]]
+    at = y.astype(int), x.astype(int)
+    triangle = faces_kept[nearest[label[at]]]
     a, b, c = (flat[faces[triangle, corner]] for corner in range(3))
     area = _cross(b - a, c - a)
     weights = np.stack([_cross(b - places, c - places), _cross(c - places, a - places)], 1) / area[:, None]
     weights = np.clip(np.concatenate([weights, 1 - weights.sum(1, keepdims=True)], 1), 0, None)
-    return triangle, (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return triangle, (weights / weights.sum(1, keepdims=True)).astype(np.float32), apart[at] < 2
 
 
 def _cross(a: NDArray, b: NDArray) -> NDArray:

@@ -17,7 +17,7 @@ KNOTS = 7
 """Cross-sections of a lock."""
 BANDS = 4
 """Rows of locks in the atlas."""
-SLOT = 24 / 2048
+SLOT = 20 / 1536
 """Width of a lock in the atlas, as a share of the atlas's."""
 PATTERNS, STRANDS = 24, 9
 WIDTH = (0.008, 0.016)

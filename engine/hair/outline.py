@@ -138,7 +138,8 @@ def _thickness(profiles: NDArray, skull: NDArray[np.float64]) -> NDArray[np.floa
     start = np.where(ray, 0.92 * skull, skull + CHEEK)
     gap = (profiles < 0.5) & (far >= start[:, None])
     reach = np.where(gap.any(1), far[gap.argmax(1)], FARTHEST)
-    beyond = np.clip(reach - skull, 0.0, THICKEST)
+    at_once = reach < start + 1.5 * FARTHEST / SAMPLES
+    beyond = np.where(at_once, 0.0, np.clip(reach - skull, 0.0, THICKEST))
     padded = np.pad(beyond, 4, mode="edge")
     median = np.median(np.stack([padded[shift : shift + len(beyond)] for shift in range(9)]), axis=0)
     kernel = np.hanning(11)

@@ -29,11 +29,13 @@ SPREAD, EVEN = (14.0, 24.0), 0.02
 SLOW_MAP = (64, 256)
 STRANDS = (0.6, 0.3)
 """Deviation of the finest strands of straight and of curly hair, as a share of the grain's: few photos show them."""
+SLEEK = 0.7
+"""Contrast that straight hair keeps of its grain where it was not seen: combed hair lies smoother than a fringe."""
 CLOSE_CROPPED = (0.004, 0.02)
 """Thicknesses between which hair gets from half its grain's contrast, as of single short hairs, to all of it."""
 RAGGED = 0.30
 """How far single strands move the hairline, in shares of cover."""
-GAPS = (-2.2, -1.3)
+GAPS = (-2.7, -1.9)
 """Deviations of brightness below which the shell opens to the layer below it."""
 DEEP = 0.42
 """Brightness of the layer under the shell."""
@@ -56,8 +58,8 @@ class Painted:
 
 
 def atlas_shape(width: int) -> tuple[int, int]:
-    """Height and width of the atlas for a skin texture of that width."""
-    return width // 2, width
+    """Height and width of the atlas for a skin texture of that width: few photos show more of hair."""
+    return width * 3 // 8, width * 3 // 4
 
 
 def paint_shell(
@@ -82,7 +84,8 @@ def paint_shell(
     fine = STRANDS[0] + grain.curl * (STRANDS[1] - STRANDS[0])
     texture += (fine * grain.contrast * strands)[..., None]
     thick = cv2.resize(envelope.thickness.astype(np.float32), shape[::-1])
-    texture *= (0.5 + 0.5 * smoothstep(thick, *CLOSE_CROPPED))[..., None]
+    calm = SLEEK + grain.curl * (1 - SLEEK)
+    texture *= (calm * (0.5 + 0.5 * smoothstep(thick, *CLOSE_CROPPED)))[..., None]
     combed = np.exp(slow + texture - 0.5 * grain.contrast**2)
     color = combed + trust[..., None] * (direct - combed)
     light = texture.mean(-1) / max(grain.contrast, 1e-3)
@@ -184,7 +187,8 @@ def _cover(envelope: Envelope, photo: HairPhoto, strands: NDArray, shape: tuple[
     hanging = resized(envelope.hanging, shape)
     left = 1 - (np.arange(shape[0], dtype=np.float32)[:, None] + 0.5) / shape[0]
     cover = cover * (1 - hanging * (1 - np.clip(left / ENDS, 0, 1)))
-    return smoothstep(cover + RAGGED * 0.5 * strands, 0.42, 0.62)
+    ragged = RAGGED * (1 - 0.6 * resized(envelope.trust, shape))
+    return smoothstep(cover + 0.5 * ragged * strands, 0.42, 0.62)
 
 
 def paint_under(painted: Painted, envelope: Envelope, shape: tuple[int, int]) -> NDArray[np.float32]:

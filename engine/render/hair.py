@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +15,7 @@ from .geometry import face_normals, vertex_normals
 from .lighting import irradiance, srgb_to_linear
 from .rasterize import screen_triangles
 from .texture import MipTexture, face_detail
-from .zbuffer import Accept, rasterize_zbuffer
+from .zbuffer import CutOut, rasterize_zbuffer
 
 CUT = 0.5
 """Opacity from which hair is drawn."""
@@ -58,30 +59,57 @@ def hair_look(hair: HairShell, device: str = "cpu") -> HairLook:
 
 
 def draw_hair(picture: Tensor, depth: Tensor, hair: HairLook, camera: Camera, light: Tensor) -> None:
-    """Draw hair over what is nearer than it not, in place.
+    """Draw hair over what is not nearer than it, in place.
+
+    Light is worked out at the corners of faces, and one texel is read per sample: strands are small and many.
 
     Args:
         picture: (H,W,4) premultiplied linear colour and coverage. depth: (H,W) metres, infinite where empty.
         light: (9,3), see `engine.render.lighting`.
     """
     triangles = screen_triangles(hair.vertices, hair.faces, camera)
-    raster = rasterize_zbuffer(triangles, (camera.height, camera.width), "none", _cut_out(triangles, hair, depth))
-    face, weights = raster.face.reshape(-1), raster.barycentrics.reshape(-1, 3)
+    cut = CutOut(depth.reshape(-1).reciprocal(), _opaque(triangles, hair, depth.shape[1]))
+    raster = rasterize_zbuffer(triangles, (camera.height, camera.width), "none", cut)
+    seen = (raster.face.reshape(-1) >= 0).nonzero().squeeze(-1)
+    if not len(seen):
+        return
+    lit = irradiance(_normals(hair, camera), light).clamp_min(0)
+    level = face_detail(triangles, hair.uv, hair.uv_faces, (hair.opacity.shape[0], hair.opacity.shape[1]))
+    level = level.round().long().clamp_(0, len(hair.texture.levels) - 1)
+    corners = torch.cat([lit, hair.uv[hair.uv_faces]], -1)
+    texels = _Texels(hair.texture)
     flat = picture.view(-1, 4)
-    normals = _normals(hair, camera)
-    texture_size = (hair.opacity.shape[0], hair.opacity.shape[1])
-    detail = face_detail(triangles, hair.uv, hair.uv_faces, texture_size)
-    block = BLOCK if light.device.type == "cpu" else len(face)
-    for seen in (face >= 0).nonzero().squeeze(-1).split(max(block, 1)):
-        found, share = face[seen].long(), weights[seen]
-        normal = torch.nn.functional.normalize((normals[found] * share[..., None]).sum(1), dim=-1)
-        place = (hair.uv[hair.uv_faces[found]] * share[..., None]).sum(1)
-        colour = hair.texture.sample(place, detail[found]) * irradiance(normal, light).clamp_min(0)
-        flat[seen] = torch.cat([colour.clamp(0, 1), torch.ones_like(colour[:, :1])], -1)
+    block = BLOCK if light.device.type == "cpu" else len(seen)
+    for part in seen.split(block):
+        face = raster.face.reshape(-1)[part].long()
+        weights = raster.barycentrics.reshape(-1, 3)[part]
+        first, second, third = corners[face].unbind(1)
+        values = first * weights[:, :1] + second * weights[:, 1:2] + third * weights[:, 2:]
+        colour = texels.read(values[:, 3], values[:, 4], level[face]) * values[:, :3]
+        flat[part, :3] = colour.clamp_(0, 1)
+        flat[part, 3] = 1
 
 
-def _cut_out(triangles: Tensor, hair: HairLook, depth: Tensor) -> Accept:
-    """Accepts what is nearer than `depth` and opaque; texture places are taken as linear on the screen."""
+class _Texels:
+    """All levels of a texture in one row, to read single texels of any level."""
+
+    def __init__(self, texture: MipTexture) -> None:
+        device = texture.levels[0].device
+        shapes = torch.tensor([level.shape[:2] for level in texture.levels], device=device)
+        self.height, self.width = shapes.unbind(1)
+        self.start = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
+        self.values = torch.cat([level.reshape(-1, level.shape[-1]) for level in texture.levels])
+
+    def read(self, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
+        """(N,C) the texels at u, v (N,), origin lower left, of levels (N,)."""
+        width, height = self.width[level], self.height[level]
+        x = torch.minimum((u * width).long().clamp_min_(0), width - 1)
+        y = torch.minimum(((1 - v) * height).long().clamp_min_(0), height - 1)
+        return self.values[self.start[level] + y * width + x]
+
+
+def _opaque(triangles: Tensor, hair: HairLook, columns: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Says of faces (M,) at pixels (M,) where they are opaque; texture places are taken as linear on the screen."""
     height, width = hair.opacity.shape
     corners = hair.uv[hair.uv_faces] * hair.uv.new_tensor([width, -height]) + hair.uv.new_tensor([0.0, height])
     edge_1, edge_2 = triangles[:, 1, :2] - triangles[:, 0, :2], triangles[:, 2, :2] - triangles[:, 0, :2]
@@ -92,21 +120,17 @@ def _cut_out(triangles: Tensor, hair: HairLook, depth: Tensor) -> Accept:
     slope_y = (rise_2 * edge_1[:, :1] - rise_1 * edge_2[:, :1]) / area
     origin = corners[:, 0] - slope_x * triangles[:, 0, :1] - slope_y * triangles[:, 0, 1:2]
     planes = torch.cat([origin, slope_x, slope_y], 1)
-    nearest = depth.reshape(-1).reciprocal()
-    columns, opaque = depth.shape[1], hair.opacity.reshape(-1)
+    there = hair.opacity.reshape(-1)
 
-    def accept(tag: Tensor, pixel: Tensor, inverse: Tensor) -> Tensor:
-        near = inverse > nearest[pixel]
-        kept = near.nonzero().squeeze(-1)
-        at, plane = pixel[kept], planes[tag[kept]]
-        row = torch.div(at, columns, rounding_mode="floor")
-        x, y = (at - row * columns) + 0.5, row + 0.5
+    def opaque(tag: Tensor, pixel: Tensor) -> Tensor:
+        plane = planes[tag]
+        row = torch.div(pixel, columns, rounding_mode="floor")
+        x, y = (pixel - row * columns) + 0.5, row + 0.5
         u = (plane[:, 0] + plane[:, 2] * x + plane[:, 4] * y).long().clamp_(0, width - 1)
         v = (plane[:, 1] + plane[:, 3] * x + plane[:, 5] * y).long().clamp_(0, height - 1)
-        near[kept] = opaque[v * width + u]
-        return near
+        return there[v * width + u]
 
-    return accept
+    return opaque
 
 
 def _normals(hair: HairLook, camera: Camera) -> Tensor:

@@ -51,13 +51,22 @@ class _Spans:
         return _Spans(*(getattr(self, name)[start:stop] for name in self.__dataclass_fields__))
 
 
-Accept = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Of candidates, their face (M,) int64, pixel (M,) int64 and inverse depth (M,): which count, (M,) bool."""
+@dataclass(frozen=True)
+class CutOut:
+    """Which candidates for a pixel count.
+
+    Attributes:
+        nearest: (pixels,) inverse depth of what is drawn already; what lies behind it is left out.
+        opaque: of candidates' faces (M,) and pixels (M,), both int64, which are there: (M,) bool.
+    """
+
+    nearest: Tensor
+    opaque: Callable[[Tensor, Tensor], Tensor]
 
 
 @torch.no_grad()
-def rasterize_zbuffer(triangles: Tensor, size: Size, cull: Cull = "none", accept: Accept | None = None) -> Raster:
-    """See `engine.render.rasterize.Rasterizer`. Given `accept`, faces have holes where it says no (single pictures)."""
+def rasterize_zbuffer(triangles: Tensor, size: Size, cull: Cull = "none", cut: CutOut | None = None) -> Raster:
+    """See `engine.render.rasterize.Rasterizer`. Given `cut`, faces have holes (single pictures only)."""
     height, width = size
     batch, faces = triangles.shape[:-3], triangles.shape[-3]
     flat = triangles.detach().reshape(-1, 3, 3).float()
@@ -67,7 +76,7 @@ def rasterize_zbuffer(triangles: Tensor, size: Size, cull: Cull = "none", accept
     for start, stop in _chunks(kept.rows, ROWS_AT_ONCE):
         spans = _cut_rows(kept.part(start, stop), width)
         for first, last in _chunks(spans.length, PIXELS_AT_ONCE):
-            buffer.add(*_candidates(spans.part(first, last), accept))
+            buffer.add(*_candidates(spans.part(first, last), cut))
     winner = buffer.winner()
     barycentrics, depth = _resolve(flat, winner, size)
     face = torch.where(winner >= 0, winner % max(faces, 1), winner).int()
@@ -166,15 +175,17 @@ def _cut_rows(triangles: _Triangles, width: int) -> _Spans:
     return _Spans(*(getattr(spans, name)[filled] for name in spans.__dataclass_fields__))
 
 
-def _candidates(spans: _Spans, accept: Accept | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixel, inverse depth and face (M,) of everything the spans cover, without what is not accepted."""
+def _candidates(spans: _Spans, cut: CutOut | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixel, inverse depth and face (M,) of everything the spans cover, without what is cut out."""
     owner, position = _expand(spans.length)
     inverse = spans.inverse_depth[owner] + spans.step[owner] * position
-    found = spans.pixel[owner] + position, inverse, spans.tag[owner]
-    if accept is None:
-        return found
-    kept = accept(found[2], found[0], found[1]).nonzero().squeeze(-1)
-    return found[0][kept], found[1][kept], found[2][kept]
+    pixel = spans.pixel[owner] + position
+    if cut is None:
+        return pixel, inverse, spans.tag[owner]
+    near = (inverse > cut.nearest[pixel]).nonzero().squeeze(-1)
+    pixel, inverse, tag = pixel[near], inverse[near], spans.tag[owner[near]]
+    kept = cut.opaque(tag, pixel).nonzero().squeeze(-1)
+    return pixel[kept], inverse[kept], tag[kept]
 
 
 def _cross(start: Tensor, end: Tensor, y: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from .space import Space
 from .transaction import Transaction
 
 FULLEST = 1.5
-ROUGHNESS, SPECULAR = 0.55, 0.35
+ROUGHNESS, SPECULAR = 0.65, 0.2
 LEAST_WEIGHT = 1e-4
 
 
