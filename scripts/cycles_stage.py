@@ -90,9 +90,10 @@ class Stage:
         """New pictures each time: Cycles keeps what it has loaded of an old one, even if its pixels change."""
         finish = np.concatenate([scene.finish, np.zeros_like(scene.finish[..., :1])], -1)
         pictures = {ALBEDO: _image(ALBEDO, scene.albedo[::-1]), FINISH: _image(FINISH, finish[::-1])}
-        for surface in self.surfaces:
+        trees: list[Any] = [surface.node_tree for surface in self.surfaces]
+        for tree in trees:
             for name, picture in pictures.items():
-                node: Any = surface.node_tree.nodes.get(name)
+                node = tree.nodes.get(name)
                 if node is not None:
                     node.image = picture
         around = _image("surroundings", scene.surroundings)
@@ -105,7 +106,7 @@ class Stage:
             data: Any = thing.data
             bpy.data.objects.remove(thing)
             if isinstance(data, bpy.types.Mesh):
-                for surface in list(data.materials):
+                for surface in filter(None, list(data.materials)):
                     bpy.data.materials.remove(surface)
                 bpy.data.meshes.remove(data)
             else:
@@ -136,10 +137,10 @@ def _set_up(scene: Any, samples: int, threads: int) -> None:
 
 def _world(scene: Any) -> Any:
     """A world that shines like a panorama. Returns the node that holds it, still without picture."""
-    scene.world = bpy.data.worlds.new("surroundings")
-    scene.world.use_nodes = True
-    scene.world.cycles.sampling_method, scene.world.cycles.sample_map_resolution = "MANUAL", 128
-    tree = scene.world.node_tree
+    world: Any = bpy.data.worlds.new("surroundings")
+    scene.world, world.use_nodes = world, True
+    world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 128
+    tree = world.node_tree
     node = tree.nodes.new("ShaderNodeTexEnvironment")
     tree.links.new(node.outputs["Color"], tree.nodes["Background"].inputs["Color"])
     return node
@@ -200,8 +201,8 @@ def _sun(lamp: Lamp) -> bpy.types.Object:
 
 def _add(name: str, data: Any) -> Any:
     thing = bpy.data.objects.new(name, data)
-    collection: Any = bpy.context.scene.collection
-    collection.objects.link(thing)
+    scene: Any = bpy.context.scene
+    scene.collection.objects.link(thing)
     return thing
 
 

@@ -15,8 +15,8 @@ UV, OPACITY, COLOUR = "place", "opacity", "colour"
 SKIN_SCATTER = (1.0, 0.37, 0.19)
 """Red, green and blue mean free path in skin over that of red."""
 SKIN_DEPTH = 0.0014
-"""Metres: red's mean free path. Less than the published 3.7 mm (Jensen et al. 2001): the skins were photographed, so that
-light has blurred them once already."""
+"""Metres: red's mean free path. Less than the published 3.7 mm (Jensen et al. 2001): the skins are photographs, which
+scattered light has blurred once already."""
 SKIN_SHINE = 0.3
 """Of what its index of refraction says, 0.5 being all: pores and fine hair take much away at this scale."""
 MOUTH = {"teeth": (0.15, 0.0010, 0.35), "tongue": (0.35, 0.0020, 0.5)}

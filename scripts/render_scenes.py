@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from engine.training.synthetic.scene_file import HEAD_FILE, SCENE_FILES, read_head, read_scene  # noqa: E402
+from engine.training.synthetic.scene_file import HEAD_FILE, SCENE_FILES, read_head, read_scene
 
 
 def main() -> int:

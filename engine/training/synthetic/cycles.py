@@ -67,32 +67,35 @@ class CyclesRenderer:
         pictures: list[Picture] = []
         for start in range(0, len(scenes), LABELLED_AT_ONCE):
             pictures += self.labels(scenes[start : start + LABELLED_AT_ONCE])
-        with TemporaryDirectory(prefix="scenes") as folder:
-            images = self._draw(scenes, Path(folder))
+        images = [over(rgba, scene.background) for rgba, scene in zip(self.colours(scenes), scenes, strict=True)]
         return [replace(picture, image=image) for picture, image in zip(pictures, images, strict=True)]
 
-    def _draw(self, scenes: Sequence[Scene], folder: Path) -> list[NDArray[np.uint8]]:
-        write_head(folder / HEAD_FILE, self.head)
-        for number, scene in enumerate(scenes):
-            write_scene(folder / f"{number:06d}.scene.npz", scene_file(scene))
-        self._run(folder)
-        try:
-            drawn = [np.load(folder / f"{number:06d}.npy", allow_pickle=False) for number in range(len(scenes))]
-        except (OSError, ValueError) as error:
-            raise WorkerError(f"Blender left a picture out ({error}).") from error
-        return [over(rgba, scene.background) for rgba, scene in zip(drawn, scenes, strict=True)]
+    def colours(self, scenes: Sequence[Scene]) -> list[NDArray[np.float16]]:
+        """(S,S,4) linear colours of each scene, multiplied by their alpha, without background or labels."""
+        with TemporaryDirectory(prefix="scenes") as name:
+            folder = Path(name)
+            write_head(folder / HEAD_FILE, self.head)
+            for number, scene in enumerate(scenes):
+                write_scene(folder / f"{number:06d}.scene.npz", scene_file(scene))
+            self._run(folder)
+            try:
+                return [np.load(folder / f"{number:06d}.npy", allow_pickle=False) for number in range(len(scenes))]
+            except (OSError, ValueError) as error:
+                raise WorkerError(f"Blender left a picture out ({error}).") from error
 
     def _run(self, folder: Path) -> None:
         if not SCRIPT.exists():
             raise ModelFileError(f"{SCRIPT} is missing.", "Draw with Cycles from a clone of the repository.")
         numbers = ["--samples", str(self.samples), "--threads", str(self.threads)]
         command = [self.interpreter, str(SCRIPT), str(folder), *numbers]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        cure = f"{self.interpreter} must be a Python with the bpy module: pip install bpy"
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise WorkerError(f"Blender could not be started ({error}).", cure) from error
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
-            raise WorkerError(
-                f"Drawing with Cycles failed ({said}).", f"{self.interpreter} needs the bpy module: pip install bpy"
-            )
+            raise WorkerError(f"Drawing with Cycles failed ({said}).", cure)
 
 
 def scene_file(scene: Scene) -> SceneFile:
@@ -102,10 +105,10 @@ def scene_file(scene: Scene) -> SceneFile:
     return describe(scene, panorama(scene.illumination, rng), finish(host(scene.classes), rng), seed)
 
 
-def finish(classes: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+def finish(classes: NDArray, rng: np.random.Generator) -> NDArray[np.float32]:
     """(T,T,2) roughness, and 1 where light scatters below the surface, of painted regions (T,T)."""
     skin = ROUGHNESS["skin"] + float(np.clip(rng.normal(0, OILY), -0.15, 0.15))
-    rough = np.array([ROUGHNESS.get(name, skin) if name != "skin" else skin for name in REGIONS], np.float32)
+    rough = np.array([skin if name == "skin" else ROUGHNESS.get(name, skin) for name in REGIONS], np.float32)
     scatter = np.array([name not in DULL for name in REGIONS], np.float32)
     return np.stack([rough[classes], scatter[classes]], -1)
 

@@ -55,7 +55,8 @@ def directions() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     level = np.pi * ((np.arange(HEIGHT) + 0.5) / HEIGHT - 0.5)
     azimuth, level = np.meshgrid(azimuth, level)
     around = np.stack([np.cos(level) * np.cos(azimuth), np.cos(level) * np.sin(azimuth), np.sin(level)], axis=-1)
-    return around, np.cos(level) * 2.0 * np.sin(np.pi / 2 / HEIGHT) * 2.0 * np.pi / WIDTH
+    solid_angle = np.cos(level) * 2.0 * np.sin(np.pi / 2 / HEIGHT) * 2.0 * np.pi / WIDTH
+    return np.asarray(around, np.float64), np.asarray(solid_angle, np.float64)
 
 
 def _room(around: NDArray, brightest: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
