@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -77,7 +78,8 @@ def test_the_glb_cuts_it_out(tmp_path):
     tree, _ = read_glb((tmp_path / "head.glb").read_bytes())
     material = next(entry for entry in tree["materials"] if entry["name"] == "hair")
     assert (material["alphaMode"], material["alphaCutoff"], material["doubleSided"]) == ("MASK", 0.5, True)
-    meshes = trimesh.load(tmp_path / "head.glb").geometry
+    scene: Any = trimesh.load(tmp_path / "head.glb")
+    meshes = scene.geometry
     assert np.allclose(meshes["hair"].bounds, [hair.vertices.min(0), hair.vertices.max(0)])
     assert np.array_equal(np.asarray(meshes["hair"].visual.material.baseColorTexture), hair.albedo)
     assert np.asarray(meshes["head"].visual.material.baseColorTexture).shape == (64, 64, 3)

@@ -13,7 +13,9 @@ def picture(light):
 
 
 def grain_of(light):
-    return take_grain(picture(light), np.ones((SIDE, SIDE), np.float32), SCALE, np.random.default_rng(0))
+    grain = take_grain(picture(light), np.ones((SIDE, SIDE), np.float32), SCALE, np.random.default_rng(0))
+    assert grain is not None
+    return grain
 
 
 @pytest.mark.parametrize("degrees", [0, 35, 90])
@@ -44,8 +46,10 @@ def test_the_mean_is_the_hairs():
     core[:, :120] = 1
     linear[:, 120:] = 0.9
     grain = take_grain(linear, core, SCALE, np.random.default_rng(0))
+    assert grain is not None
     assert grain.mean == pytest.approx([0.2, 0.12, 0.07], rel=0.02)
 
 
 def test_too_little_hair_has_none():
-    assert take_grain(picture(np.zeros((SIDE, SIDE))), np.zeros((SIDE, SIDE), np.float32), SCALE, None) is None
+    nothing = np.zeros((SIDE, SIDE), np.float32)
+    assert take_grain(picture(nothing), nothing, SCALE, np.random.default_rng(0)) is None

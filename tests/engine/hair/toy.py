@@ -34,7 +34,7 @@ class Portrait:
 
 
 def portrait(head: HeadModel, thickness: float, hanging: float = 0.0) -> Portrait:
-    """Short hair all over the scalp's outline, above the forehead and the ears; with `hanging` (metres) also beside the neck.
+    """Short hair around the scalp's outline, above forehead and ears; with `hanging` (metres) also beside the neck.
 
     Its brightness varies in fine upright stripes.
     """
