@@ -80,7 +80,7 @@ def _skin(tree: Any, shader: Any, colour: Any, finish: Any) -> None:
 
 def _hair(tree: Any, shader: Any, colour: Any) -> None:
     """Strands shine, and some light goes through them."""
-    _set(shader, {"Roughness": 0.42, "IOR": 1.55, "Specular IOR Level": 0.35})
+    _set(shader, {"Roughness": 0.4, "IOR": 1.55, "Specular IOR Level": 0.2})
     through, mix = tree.nodes.new("ShaderNodeBsdfTranslucent"), tree.nodes.new("ShaderNodeMixShader")
     tree.links.new(colour, through.inputs["Color"])
     mix.inputs["Fac"].default_value = HAIR_THROUGH

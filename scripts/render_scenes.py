@@ -23,7 +23,7 @@ def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--samples", type=int, default=24)
+    parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1, help="0 takes all cores")
     options = parser.parse_args()
     from scripts.cycles_stage import Stage

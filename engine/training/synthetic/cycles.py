@@ -48,7 +48,7 @@ class CyclesRenderer:
         head: HeadModel,
         labels: RasterRenderer | None = None,
         interpreter: str | Path = sys.executable,
-        samples: int = 24,
+        samples: int = 16,
         threads: int = 1,
     ) -> None:
         self.labels = labels or RasterRenderer(head)
