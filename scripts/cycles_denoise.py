@@ -1,14 +1,14 @@
 """Takes the noise out of Cycles pictures and leaves the skin's texture in.
 
 Denoising the finished picture wipes pores, freckles and the lights in eyes away. Here the light on matt surfaces is
-smoothed alone and multiplied by their colours after that; what shines keeps half of its noise.
+smoothed alone and multiplied by their colours after that; what shines keeps a quarter of its noise.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-KEPT = 0.5
+KEPT = 0.25
 """Share of the shine's noise that stays: small bright highlights are not noise."""
 
 
