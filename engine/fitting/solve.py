@@ -157,7 +157,7 @@ def describe(
     smooth: Deformation = smooth_deformation(head)
     amounts = state.values[groups["deformation"]]
     size = growth(head)
-    refinement = np.tensordot(amounts, smooth.basis, 1) - size.of(identity, head.vertices)
+    refinement = refinement_of(head, identity, amounts)
     neutral = head.shape(identity) + refinement
     posed = neutral + np.tensordot(expression, head.expression_basis, 1)
     joints = head.joint_positions(identity) + np.tensordot(amounts, smooth.joints, 1) - size.of(identity, head.joints)
@@ -175,6 +175,12 @@ def describe(
         landmarks_model=landmarks.astype(np.float32),
         errors=reprojection_errors(landmarks, observation),
     )
+
+
+def refinement_of(head: HeadModel, identity: Array, amounts: Array) -> Array:
+    """(V,3) metres beyond the model's own shape of an identity (K,): smooth deformation (D,), and no growth."""
+    smooth = np.tensordot(amounts, smooth_deformation(head).basis, 1)
+    return smooth - growth(head).of(identity, head.vertices)
 
 
 def camera_of(state: State, width: int, height: int) -> Camera:

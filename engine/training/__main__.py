@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("--count", type=int, default=1000)
     draw.add_argument("--first", type=int, default=0, help="seed of the first picture")
     draw.add_argument("--size", type=int, default=256, help="side, pixels")
+    draw.add_argument("--each", type=int, default=1, help="pictures of each person, one after the other")
     draw.add_argument("--held-out", action="store_true", help="from skins and hair that training never sees")
     draw.add_argument(
         "--renderer", choices=("raster", "cycles"), default="raster", help="cycles: Blender's, slow; needs bpy"

@@ -82,7 +82,9 @@ def draw_shard(job: _Shard) -> int:
     scenes, pictures = [], []
     with single_threaded_torch():
         for start in range(0, len(seeds), options.batch):
-            drawn = draw_scenes(seeds[start : start + options.batch], head, wardrobe, options.size, options.held_out)
+            some = seeds[start : start + options.batch]
+            people = [seed // options.each for seed in some] if options.each > 1 else None
+            drawn = draw_scenes(some, head, wardrobe, options.size, options.held_out, people)
             pictures += renderer(drawn)
             scenes += [replace(scene, albedo=None, classes=None, props=()) for scene in drawn]
     write_shard(job.path, scenes, pictures, seeds)

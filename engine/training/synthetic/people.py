@@ -22,6 +22,8 @@ from .wearables import tucked
 
 WORN = {"hair": 0.9, "beard": 0.2, "glasses": 0.25, "hat": 0.08, "collar": 0.88, "occluder": 0.1}
 """How often."""
+PERSON = 1
+"""Keeps the numbers drawn for people apart from those drawn for pictures."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,12 @@ class Shot:
 
 
 def draw_scenes(
-    seeds: Sequence[int], head: HeadModel, wardrobe: Wardrobe, size: int = 256, held_out: bool = False
+    seeds: Sequence[int],
+    head: HeadModel,
+    wardrobe: Wardrobe,
+    size: int = 256,
+    held_out: bool = False,
+    people: Sequence[int] | None = None,
 ) -> list[Scene]:
     """One scene for each seed.
 
@@ -41,24 +48,29 @@ def draw_scenes(
         wardrobe: its skins lie on the device on which they are composed.
         size: of the square pictures, pixels.
         held_out: from the skins, hair styles and things to wear that are kept for measuring; else from the others.
+        people: who each scene shows, a number for each person; None shows somebody else every time.
     """
-    shots = [draw_shot(seed, head, wardrobe, size, held_out) for seed in seeds]
+    who = [None] * len(seeds) if people is None else people
+    shots = [draw_shot(s, head, wardrobe, size, held_out, person) for s, person in zip(seeds, who, strict=True)]
     albedo, classes = compose(wardrobe.skins, [shot.recipe for shot in shots])
     return [replace(s.scene, albedo=a, classes=c) for s, a, c in zip(shots, albedo, classes, strict=True)]
 
 
-def draw_shot(seed: int, head: HeadModel, wardrobe: Wardrobe, size: int, held_out: bool) -> Shot:
-    """Everything of one scene."""
+def draw_shot(
+    seed: int, head: HeadModel, wardrobe: Wardrobe, size: int, held_out: bool, person: int | None = None
+) -> Shot:
+    """Everything of one scene. A person's number settles identity, skin and what is worn, the seed all the rest."""
     rng = np.random.default_rng((seed, int(held_out)))
-    identity = random_identity(head, rng)
+    who = rng if person is None else np.random.default_rng((person, int(held_out), PERSON))
+    identity = random_identity(head, who)
     expression = random_expression(head.expression_names, rng)
     posed = head.shape(identity, expression)
     face = posed[head.regions["face"]]
     camera, angles = random_camera(face, size, rng)
-    outfit = dress(wardrobe, held_out, rng)
-    recipe = draw_recipe(rng, wardrobe.skins, wardrobe.skin_names(held_out), covered=bool(outfit["hair"]))
+    outfit = dress(wardrobe, held_out, who)
+    recipe = draw_recipe(who, wardrobe.skins, wardrobe.skin_names(held_out), covered=bool(outfit["hair"]))
     outfit["hair"] = tuple(_dyed(prop, recipe.hair_colour) for prop in outfit["hair"])
-    outfit["beard"] = tuple(_dyed(prop, beard_colour(recipe.hair_colour, rng)) for prop in outfit["beard"])
+    outfit["beard"] = tuple(_dyed(prop, beard_colour(recipe.hair_colour, who)) for prop in outfit["beard"])
     skin = float(np.exp(-recipe.complexion.tone).mean())
     illumination, lamps = random_light(rng, towards_camera(camera, face), skin)
     props = tuple(prop.placed(head.vertices, posed) for props in outfit.values() for prop in props)
