@@ -196,9 +196,11 @@ def turntable(reconstruction: Reconstruction, yaw: float) -> Camera:
     low, high = head.min(0), head.max(0)
     shown = SHOWN_HEIGHT
     if reconstruction.hair is not None:  # shoulders stay below the panel, hair inside it
+        hair = reconstruction.hair.vertices
         low[1] -= HAIR_ROOM
-        high = np.maximum(high, reconstruction.hair.vertices.max(0))
-        shown = max(shown, 1.06 * float(high[1] - low[1]))
+        high[1] = max(high[1], hair[:, 1].max())
+        across = 2 * np.abs(hair - (low + high) / 2)[:, [0, 2]].max()
+        shown = max(shown, 1.06 * float(high[1] - low[1]), 1.03 * float(across))
     middle = (low + high) / 2 - (0, 0.018, 0)
     a = np.radians(yaw)
     right, down, forward = (
