@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,11 +52,16 @@ class CyclesRenderer:
         samples: int = 16,
         threads: int = 1,
     ) -> None:
-        self.labels = labels or RasterRenderer(head)
+        self._given, self._model = labels, head
         self.interpreter, self.samples, self.threads = str(interpreter), samples, threads
         self.head = HeadFile(
             head.faces, head.uv[head.uv_faces], head.face_materials, head.material_names, lash_opacity(head)
         )
+
+    @cached_property
+    def labels(self) -> RasterRenderer:
+        """What gives the labels, made when first needed."""
+        return self._given or RasterRenderer(self._model)
 
     def __call__(self, scenes: Sequence[Scene]) -> list[Picture]:
         """Draw scenes whose pictures have one size; one start of Blender for all of them.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.camera import Camera
+from engine.devices import single_threaded_torch
 from engine.errors import WorkerError
 from engine.heads.loader import load_head
 from engine.render.lighting import ambient, directional, irradiance, sphere_directions, srgb_to_linear
@@ -32,7 +33,8 @@ FRONT = np.array([0.0, 0.0, 1.0], np.float32)
 
 @pytest.fixture(scope="module")
 def labels() -> RasterRenderer:
-    return RasterRenderer(load_head())
+    with single_threaded_torch():
+        return RasterRenderer(load_head())
 
 
 def _camera() -> Camera:
@@ -145,10 +147,10 @@ def test_pictures_are_laid_over_their_background() -> None:
     assert found[0, :, 0].tolist() == [255, 255, pytest.approx(225, abs=1)]  # 0.25 + 0.5 in linear light
 
 
-def test_a_missing_interpreter_is_named(labels: RasterRenderer) -> None:
-    renderer = CyclesRenderer(load_head(), labels, interpreter="no-such-python")
+def test_a_missing_interpreter_is_named() -> None:
+    renderer = CyclesRenderer(load_head(), interpreter="no-such-python")
     with pytest.raises(WorkerError, match="no-such-python"):
-        renderer([_scene(ambient(0.5))])
+        renderer.colours([_scene(ambient(0.5))])
 
 
 @pytest.mark.slow
