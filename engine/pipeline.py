@@ -62,6 +62,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     from .media.read import read_photo
     from .perception.landmarks import find_face
     from .perception.masks import make_masks
+    from .perception.seeing import see_face
     from .texture.build import make_texture
 
     head = load_head(options.head_model, options.model_folder)
@@ -69,11 +70,12 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     photo = read_photo(path)
     progress.stage("Finding the face", 0.08)
     face = find_face(photo, options.face_index, options.model_folder)
+    view = see_face(photo.pixels, face)
+    face = replace(face, warnings=(*face.warnings, *view.notices))
     progress.stage("Separating hair and skin", 0.15)
-    masks = make_masks(photo, face)
+    masks = make_masks(photo, face, view.parts)
     progress.stage("Fitting the head", 0.25)
-    sighting, notices = gather(head, photo.pixels, face, options.points)
-    face = replace(face, warnings=(*face.warnings, *notices))
+    sighting = gather(head, face, view.points, options.points)
     fit = fit_head(head, face, photo, options, progress, sighting)
     progress.stage("Painting the skin", 0.4)
     texture = make_texture(head, fit, photo, face, masks, options, progress)
@@ -88,7 +90,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     result.report.update(
         photo=str(path),
         device=device,
-        points="mediapipe" if notices else options.points,
+        points="mediapipe" if view.points is None else options.points,
         versions=versions(),
         seconds={title: round(value, 3) for title, value in progress.seconds.items()},
         seconds_total=round(perf_counter() - started, 3),

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from ..errors import ModelFileError
 from ..heads.model import HeadModel, LandmarkEmbedding
 from ..options import PointsChoice
-from ..perception.dense import SURE, DensePoints, see_points, window_of_mesh
+from ..perception.dense import DensePoints
 from ..perception.observation import FaceObservation
 from .detector import DENSE_CALIBRATION, DetectorModel, load_detector
 from .pose import similarity
 
 Array = NDArray[np.float64]
-NO_NETWORK = "The engine's own points network cannot be used, MediaPipe's points serve alone: {}"
-NO_FACE = "The engine's own network is not sure of this face ({:.0%}); MediaPipe's points serve alone."
 DOUBT_RANGE = (0.5, 8.0)
 """How far a point's expected error may be from the usual one, as a factor."""
 
@@ -42,27 +40,21 @@ class Sighting:
         return self.embedding.valid & np.isfinite(self.detector.deviation[:, 2])
 
 
-def gather(
-    head: HeadModel, pixels: NDArray[np.uint8], face: FaceObservation, choice: PointsChoice
-) -> tuple[Sighting, tuple[str, ...]]:
-    """The evidence of one face in a photo, and sentences for the report where it is not what was chosen.
+def gather(head: HeadModel, face: FaceObservation, dense: DensePoints | None, choice: PointsChoice) -> Sighting:
+    """The evidence of one face.
 
     Args:
-        pixels: (H,W,3) uint8 sRGB, the photo.
         face: as MediaPipe saw it.
-        choice: whose points.
+        dense: as the engine's own network did, if it did.
+        choice: whose points; MediaPipe's where there are no others, or none for this head model.
+    Raises:
+        ModelFileError: the network's calibration is missing, or of other points.
     """
     mesh = mesh_sighting(head, face)
-    if choice == "mediapipe" or head.name != "open":
-        return mesh, ()
-    try:
-        dense = see_points(pixels, window_of_mesh(face.landmarks))
-        own = dense_sighting(head, dense)
-    except ModelFileError as error:
-        return mesh, (NO_NETWORK.format(error.message),)
-    if dense.face < SURE:
-        return mesh, (NO_FACE.format(dense.face),)
-    return (own if choice == "dense" else fused(own, mesh)), ()
+    if choice == "mediapipe" or dense is None or head.name != "open":
+        return mesh
+    own = dense_sighting(head, dense)
+    return own if choice == "dense" else fused(own, mesh)
 
 
 def mesh_sighting(head: HeadModel, face: FaceObservation, detector: DetectorModel | None = None) -> Sighting:

@@ -20,6 +20,8 @@ from .crop import Window, window_around
 from .geometry import FaceFrame, core_face, ears, fill, neck, priors, ramp, smooth_loop
 from .glasses import glasses_frames, without_glare
 from .observation import FaceObservation, Masks
+from .parts import PartsObservation
+from .regions import GROUPS, REGIONS
 
 CROP_SIDE = 320  # pixels
 CROP_MARGIN = 2.8  # crop side over the face's longer side
@@ -37,6 +39,7 @@ SHADOW = 0.55  # Lab of the neck in the chin's shadow over Lab of the face
 BEARDED = 0.2  # of the chin not skin-coloured
 BALD_AREA, BALD_COLOUR = 0.3, 9.5  # of the face's area; distance in Lab, lightness halved
 SMALLEST_SEED = 0.02  # of the seeds' area; a part that touches less is there by chance
+SEEN_WEIGHT, SEEN_FLOOR = 1.0, 0.02  # of the parts network's word, and the least that it gives any class
 FACE_DETAILS = (  # loops, and by how much they are skin whatever their colour
     (topo.OUTER_LIPS, 0.9), (topo.RIGHT_BROW, 0.7), (topo.LEFT_BROW, 0.7), (topo.RIGHT_EYE, 0.2), (topo.LEFT_EYE, 0.2)
 )  # fmt: skip
@@ -54,18 +57,19 @@ class _Scene:
     smooth: GuidedFilter
 
 
-def make_masks(photo: Photo, face: FaceObservation) -> Masks:
+def make_masks(photo: Photo, face: FaceObservation, parts: PartsObservation | None = None) -> Masks:
     """Soft masks of one person at the photo's size.
 
     Args:
         photo: the upright picture.
         face: the person's face in it.
+        parts: what the parts network saw round that face, which adds to what is expected of each pixel.
 
     Raises:
         ModelFileError: MediaPipe cannot be used.
     """
     scene = _prepare(photo, face)
-    classes = _classify(scene)
+    classes = _classify(scene, None if parts is None else _seen_classes(scene, parts))
     person = _photo_person(photo, scene)
     frames = glasses_frames(scene.features[..., 0], scene.frame)
     wears = bool(frames.any())
@@ -101,8 +105,21 @@ def _prepare(photo: Photo, face: FaceObservation) -> _Scene:
     return _Scene(window, pixels, features(pixels), person, FaceFrame.build(points, CROP_SIDE), smooth)
 
 
-def _classify(scene: _Scene) -> NDArray[np.float32]:
-    """(4,S,S) probabilities of the classes."""
+def _seen_classes(scene: _Scene, parts: PartsObservation) -> NDArray[np.float32]:
+    """(4,S,S) logarithms of the classes' probabilities for the parts network; 0 where it saw nothing."""
+    regions = {
+        name: parts.on_window(parts.region(name), scene.window, CROP_SIDE, np.nan)
+        for name in REGIONS
+    }  # fmt: skip
+    known = np.isfinite(regions["background"])
+    skin = sum(regions[name] for name in (*GROUPS["skin"], *GROUPS["eyes"], *GROUPS["inner_mouth"], "glasses"))
+    beard = regions["hair"] * core_face(scene.frame) * ramp(scene.frame.down, 0.1, 0.3)
+    seen = [skin + beard, regions["hair"] - beard, regions["clothes"] + regions["other"], regions["background"]]
+    return np.where(known, np.log(np.maximum(np.stack(seen), 0.0) + SEEN_FLOOR), 0.0).astype(np.float32)
+
+
+def _classify(scene: _Scene, seen: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """(4,S,S) probabilities of the classes; `seen` are log probabilities (4,S,S) of another source."""
     expected = priors(scene.frame)
     evidence = np.clip(scene.person, 0.01, 0.99)
     prior = np.stack([expected["skin"], expected["hair"], expected["clothes"]])
@@ -113,6 +130,8 @@ def _classify(scene: _Scene) -> NDArray[np.float32]:
     trust = (1.0 - bearded - 0.4 * ears(scene.frame)) * (1.0 - details)
     skin = _skin_density(scene)
     unary = np.log(prior + 1e-6)
+    if seen is not None:
+        unary += SEEN_WEIGHT * seen
     # At first only skin has a colour: what is not skin-coloured where hair may be teaches the colour of hair.
     colour = np.stack([skin, *np.full((3, *skin.shape), UNIFORM, np.float32)])
     chance = _softmax(unary + trust * colour)

@@ -74,6 +74,28 @@ class PartsObservation:
             borderValue=(outside,),
         )  # fmt: skip
 
+    def on_window(self, values: NDArray, window: Window, pixels: int, outside: float = 0.0) -> NDArray[np.float32]:
+        """A map of this window as another window of the same picture shows it.
+
+        Args:
+            values: (S,S).
+            window: not flipped. pixels: its side.
+            outside: value where this window does not reach.
+        Returns:
+            (pixels,pixels).
+        """
+        import cv2
+
+        there = np.vstack([window.matrix(pixels), [0.0, 0.0, 1.0]])
+        matrix = (np.vstack([self.window.matrix(values.shape[0]), [0.0, 0.0, 1.0]]) @ np.linalg.inv(there))[:2]
+        shift = 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+        matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(
+            values.astype(np.float32), matrix, (pixels, pixels), flags=flags, borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(outside,),
+        )  # fmt: skip
+
 
 def see_parts(
     pixels: NDArray[np.uint8], window: Window, weights: Path | None = None, mirrored: bool = True

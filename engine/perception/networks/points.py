@@ -22,6 +22,8 @@ SCALE = SIDE / 2
 STEM = 16
 STAGES = ((16, 2), (32, 2), (64, 2), (128, 2), (128, 2), (128, 2))
 """Channels, and blocks after the one that halves the picture (the first stage has no such block)."""
+MESH_SIDE, MESH_CHANNELS, MESH_NUMBERS = 192, 32, 468 * 3
+"""Of MediaPipe's face mesh: pixels of its crop, channels before its last layer, coordinates it gives."""
 FINE_LEVELS = (1, 2, 3)
 """Stages whose features a point looks at: 64, 32 and 16 cells a side."""
 LOOK = 32
@@ -94,8 +96,26 @@ class Backbone(nn.Module):
         return features
 
 
+class MeshHead(nn.Module):
+    """The end of MediaPipe's face mesh: (B,128,3,3) features of the crop's middle to its 468 points, (B,1404)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(STAGES[5][0], MESH_CHANNELS, 1)
+        self.act = nn.PReLU(MESH_CHANNELS)
+        self.block = BlazeBlock(MESH_CHANNELS)
+        self.out = nn.Conv2d(MESH_CHANNELS, MESH_NUMBERS, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.out(self.block(self.act(self.narrow(x)))).flatten(1)
+        return found / (MESH_SIDE / 2) - 1.0
+
+
 class PointsNetwork(nn.Module):
     """Crop to dense points.
+
+    The middle three quarters of the crop are what MediaPipe's mesh looks at; its points, as it gives them, are the
+    first half of the coarse answer.
 
     Args:
         count: N points.
@@ -115,6 +135,8 @@ class PointsNetwork(nn.Module):
         cells = (SIDE // 64) ** 2
         self.gather = nn.Conv2d(STAGES[5][0] + wide, 160, 1)
         self.globally = nn.Sequential(nn.PReLU(160), nn.Flatten(), nn.Linear(160 * cells, 384), nn.PReLU(384))
+        self.mesh = MeshHead()
+        self.from_mesh = nn.Linear(MESH_NUMBERS, rank)
         self.amounts = nn.Linear(384, rank)
         self.face = nn.Linear(384, 1)
         self.register_buffer("mean", torch.zeros(count, 3))
@@ -128,7 +150,7 @@ class PointsNetwork(nn.Module):
         )
         self.step = nn.ModuleList(nn.Linear(96, 3) for _ in range(rounds))
         self.doubt = nn.Linear(96, 3)
-        for layer in (*self.step, self.doubt):
+        for layer in (*self.step, self.doubt, self.amounts, self.from_mesh):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.constant_(self.doubt.bias[:2], -3.0)
@@ -140,7 +162,8 @@ class PointsNetwork(nn.Module):
         features = self.backbone(crops)
         top = torch.cat([features[5], self.beside(features[3])], 1)
         overall = self.globally(self.gather(top))
-        coarse = self.mean + torch.tensordot(self.amounts(overall), self.components, 1)
+        amounts = self.amounts(overall) + self.from_mesh(self.see_mesh(features[4]))
+        coarse = self.mean + torch.tensordot(amounts, self.components, 1)
         maps = [look(features[level]) for look, level in zip(self.look, FINE_LEVELS, strict=True)]
         who = self.context(overall)[:, None] + self.identity
         points = coarse
@@ -161,6 +184,10 @@ class PointsNetwork(nn.Module):
             doubt[..., 2],
             self.face(overall)[:, 0],
         )
+
+    def see_mesh(self, features: Tensor) -> Tensor:
+        """MediaPipe's points (B,1404), -1..1 in the crop's middle, from the features (B,128,8,8) of the fifth stage."""
+        return self.mesh(self.backbone.stages[5](features[:, :, 1:7, 1:7]))
 
     def set_statistics(self, mean: Tensor, components: Tensor) -> None:
         """Start from the mean (N,3) and the principal components (rank,N,3) of the training points, pixels.

@@ -93,8 +93,12 @@ class SyntheticPictures:
         return self.shards[shard], int(number)
 
 
-def varied(example: Example, labels: PointLabels, rng: np.random.Generator) -> Example:
-    """The example as another crop of another camera would show it."""
+def varied(example: Example, labels: PointLabels, rng: np.random.Generator, strength: float = 1.0) -> Example:
+    """The example as another crop of another camera would show it.
+
+    Args:
+        strength: of the camera's faults, see `spoil`.
+    """
     import cv2
 
     matrix, flipped = random_motion(rng)
@@ -105,7 +109,7 @@ def varied(example: Example, labels: PointLabels, rng: np.random.Generator) -> E
     if flipped:
         points, visible = points[labels.mirror], visible[labels.mirror]
     inside = (points[:, :2] >= 0).all(1) & (points[:, :2] < SIDE).all(1)
-    return Example(spoil(np.asarray(image, np.uint8), rng), points, visible * inside)
+    return Example(spoil(np.asarray(image, np.uint8), rng, strength), points, visible * inside)
 
 
 def random_motion(rng: np.random.Generator, side: float = SIDE) -> tuple[NDArray[np.float64], bool]:

@@ -18,10 +18,12 @@ from ..synthetic.background import random_background
 from ..synthetic.lens import spoil
 from .pictures import Example, PointLabels, SyntheticPictures, varied
 from .portraits import Portraits
-from .start import start_backbone
+from .start import fit_mesh, start_network
 
 STATISTICS_OF = 2000
 """Examples whose points give the mean and the principal components to start from."""
+MESH_FITTED_TO = 1200
+"""Examples on which MediaPipe's points are turned into the coarse answer to start from."""
 YAW_BINS = (0.0, 30.0, 60.0, 90.0)
 
 
@@ -33,6 +35,7 @@ class PointsConfig:
         batch: crops in a step.
         real: share of them from portraits, in pairs of one portrait; 0 without portraits.
         empty: share of them without a face.
+        spoil: how strongly cameras spoil the pictures, see `engine.training.synthetic.lens`.
         frozen: first stages of the backbone that stay as MediaPipe has them: most of the time goes there.
         coarse, absolute, visible, face, agree: weights of the losses beside the likelihood, see `points_loss`.
         seed: of every draw.
@@ -41,6 +44,7 @@ class PointsConfig:
     batch: int = 32
     real: float = 0.25
     empty: float = 0.04
+    spoil: float = 1.0
     frozen: int = 0
     coarse: float = 0.02
     absolute: float = 0.02
@@ -95,10 +99,11 @@ class PointsTask:
         self.portraits = portraits if config.real > 0 else None
         torch.manual_seed(config.seed)
         model = PointsNetwork(len(labels.points))
-        start_backbone(model.backbone)
+        start_network(model.backbone, model.mesh)
         for part in (model.backbone.stem, model.backbone.stem_act, *model.backbone.stages[: config.frozen]):
             part.requires_grad_(config.frozen == 0)
         model.set_statistics(*self._statistics(model.components.shape[0]))
+        self._fit_mesh(model)
         self.device = device
         self.model = model.to(device, memory_format=torch.channels_last)
 
@@ -109,7 +114,7 @@ class PointsTask:
         pairs = round(config.batch * config.real / 2) if self.portraits else 0
         count = config.batch - 2 * pairs
         chosen = rng.integers(0, len(self.pictures), count)
-        examples = [varied(self.pictures.example(int(index)), self.labels, rng) for index in chosen]
+        examples = [varied(self.pictures.example(int(index)), self.labels, rng, config.spoil) for index in chosen]
         face = np.ones(config.batch, np.float32)
         for number in np.flatnonzero(rng.random(count) < config.empty):
             examples[number] = Example(
@@ -149,6 +154,17 @@ class PointsTask:
     def validate(self) -> dict[str, float]:
         """Errors on held-out pictures, see `point_errors`."""
         return point_errors(self.model, self.held_out, self.device)
+
+    def _fit_mesh(self, model: PointsNetwork) -> None:
+        """Let the coarse answer start where MediaPipe's points say."""
+        rng = np.random.default_rng((self.config.seed, 2 << 40))
+        chosen = rng.integers(0, len(self.pictures), MESH_FITTED_TO)
+        examples = [varied(self.pictures.example(int(index)), self.labels, rng, self.config.spoil) for index in chosen]
+        crops = (
+            as_input(torch.from_numpy(np.stack([example.image for example in examples[start : start + 16]])))
+            for start in range(0, len(examples), 16)
+        )
+        fit_mesh(model, crops, np.stack([example.points for example in examples]))
 
     def _statistics(self, rank: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.config.seed, 1 << 40))

@@ -6,22 +6,23 @@ Its weights are read from the TensorFlow Lite file that the mediapipe package ca
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...errors import ModelFileError
-from ...perception.networks.points import Backbone
+from ...perception.networks.points import SCALE, Backbone, MeshHead, PointsNetwork
 from .tflite import Graph, read_graph
 
 MESH_FILE = "modules/face_landmark/face_landmark_with_attention.tflite"
 
 
-def start_backbone(backbone: Backbone) -> None:
-    """Copy MediaPipe's weights into a backbone.
+def start_network(backbone: Backbone, mesh: MeshHead) -> None:
+    """Copy MediaPipe's weights into a backbone and its end.
 
     Raises:
         ModelFileError: the mediapipe package is missing, or lacks the network.
@@ -39,6 +40,33 @@ def start_backbone(backbone: Backbone) -> None:
                 _copy(block.depthwise, *next(convolutions))
                 _copy(block.pointwise, *next(convolutions))
                 block.act.weight.copy_(torch.tensor(next(slopes)[0].reshape(-1)))
+        for layer in (mesh.narrow, mesh.block.depthwise, mesh.block.pointwise, mesh.out):
+            _copy(layer, *next(convolutions))
+        for act in (mesh.act, mesh.block.act):
+            act.weight.copy_(torch.tensor(next(slopes)[0].reshape(-1)))
+
+
+def fit_mesh(network: PointsNetwork, crops: Iterable[Tensor], points: NDArray, ridge: float = 3.0) -> None:
+    """Set the layer that turns MediaPipe's points into the coarse answer, by ridge regression.
+
+    Args:
+        network: with its statistics set.
+        crops: batches (B,3,256,256), N in all. points: (N,M,3) the true points in them, pixels.
+        ridge: number of examples that its weights being nought counts for.
+    """
+    with torch.no_grad():
+        seen = torch.cat([network.see_mesh(network.backbone(batch)[4]) for batch in crops]).double()
+        middle = torch.tensor([SCALE, SCALE, 0.0], dtype=torch.float64)
+        offset = ((torch.tensor(points, dtype=torch.float64) - middle) / SCALE - network.mean).flatten(1)
+        components = network.components.double().flatten(1)
+        wanted = offset @ torch.linalg.pinv(components)
+        mean = seen.mean(0)
+        centred = seen - mean
+        scale = centred.square().mean()
+        normal = centred.T @ centred + ridge * scale * torch.eye(centred.shape[1], dtype=torch.float64)
+        weight = torch.linalg.solve(normal, centred.T @ (wanted - wanted.mean(0))).T
+        network.from_mesh.weight.copy_(weight)
+        network.from_mesh.bias.copy_(wanted.mean(0) - weight @ mean)
 
 
 def _stored(graph: Graph, names: tuple[str, ...]) -> Iterator[list[NDArray[np.float32]]]:

@@ -47,7 +47,7 @@ def test_description_comes_back():
 
 @pytest.mark.parametrize("degrees", [0.0, 25.0, -80.0, 170.0])
 def test_window_is_upright_and_holds_the_face(degrees):
-    points = turned(SQUARE, degrees) + [300, 200]
+    points = turned(SQUARE, degrees) + np.array([300, 200])
     window = window_of_points(points, SIX)
     np.testing.assert_allclose(window.centre, [300, 200], atol=1e-9)
     assert np.degrees(window.roll) == pytest.approx(degrees)

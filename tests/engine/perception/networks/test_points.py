@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import conv2d, prelu
 
-from engine.perception.networks.points import SCALE, SIDE, Backbone, PointsNetwork
-from engine.training.perception.start import MESH_FILE, start_backbone
+from engine.perception.networks.points import MESH_SIDE, SCALE, SIDE, Backbone, MeshHead, PointsNetwork
+from engine.training.perception.start import fit_mesh, start_network
 
 COUNT = 12
 
@@ -54,42 +53,38 @@ def test_every_weight_learns(network):
     assert without == []
 
 
-def test_backbone_is_mediapipes():
-    """The rest of MediaPipe's network, run on our backbone's features, gives MediaPipe's own depths."""
+def test_mesh_is_mediapipes():
+    """The middle of the crop, looked at by MediaPipe's own graph, has the depths that backbone and end give."""
     pytest.importorskip("skimage")
     import cv2
     import skimage.data
 
     from engine.perception import runtime
-    from engine.training.perception.start import _stored, read_graph
 
-    backbone = Backbone().requires_grad_(False)
-    start_backbone(backbone)
-    crop = cv2.resize(skimage.data.astronaut()[20:220, 125:325], (192, 192), interpolation=cv2.INTER_AREA)
+    backbone, mesh = Backbone().requires_grad_(False), MeshHead().requires_grad_(False)
+    start_network(backbone, mesh)
+    crop = cv2.resize(skimage.data.astronaut()[20:220, 125:325], (MESH_SIDE, MESH_SIDE), interpolation=cv2.INTER_AREA)
     picture = torch.tensor(crop / 255.0, dtype=torch.float32).permute(2, 0, 1)[None]
-    graph = read_graph(next(iter(_mediapipe_folder().glob(MESH_FILE))))
-    blocks = sum(len(stage) for stage in backbone.stages)  # type: ignore[arg-type]
-    weights = list(_stored(graph, ("CONV_2D", "DEPTHWISE_CONV_2D")))[1 + 2 * blocks :]
-    slopes = [torch.tensor(s[0].reshape(-1)) for s in _stored(graph, ("PRELU",))][1 + blocks :]
-
-    def apply(x, number, groups=1, padding=0):
-        weight, bias = weights[number]
-        order = (3, 0, 1, 2) if groups > 1 else (0, 3, 1, 2)
-        kernel = torch.tensor(np.ascontiguousarray(weight.transpose(order)))
-        return conv2d(x, kernel, torch.tensor(bias), padding=padding, groups=groups)
-
-    x = prelu(apply(backbone(picture)[5], 0), slopes[0])
-    x = prelu(x + apply(apply(x, 1, 32, 1), 2), slopes[1])
-    depth = apply(x, 3).reshape(468, 3)[:, 2].numpy()
+    found = (mesh(backbone(picture)[5]) + 1).reshape(468, 3).numpy() * (MESH_SIDE / 2)
     seen = runtime.face_mesh(crop)
     assert seen is not None
-    np.testing.assert_allclose(depth, seen[:468, 2], atol=1e-3)
+    np.testing.assert_allclose(found[:, 2], seen[:468, 2], atol=1e-3)  # eyes and lips are refined across the view
 
 
-def _mediapipe_folder():
-    import importlib.util
-    from pathlib import Path
-
-    found = importlib.util.find_spec("mediapipe")
-    assert found is not None and found.submodule_search_locations
-    return Path(found.submodule_search_locations[0])
+def test_mesh_is_turned_into_the_coarse_answer():
+    """Where the true points are a linear map of MediaPipe's, the regression finds it."""
+    torch.manual_seed(1)
+    network = PointsNetwork(COUNT, rank=2, wide=128)
+    start_network(network.backbone, network.mesh)
+    crops = torch.rand(48, 3, SIDE, SIDE)
+    with torch.no_grad():
+        mesh = network.see_mesh(network.backbone(crops)[4])
+        amounts = (mesh - mesh.mean(0))[:, [0, 500]] / mesh.std(0)[[0, 500]]
+        components = torch.zeros(2, COUNT, 3)
+        components[0, :, 0], components[1, :, 1] = 5.0, 3.0
+        mean = torch.full((COUNT, 3), 100.0)
+        network.set_statistics(mean, components)
+        truth = mean + torch.tensordot(amounts, components, 1)
+        fit_mesh(network, [crops], truth.numpy(), ridge=1e-3)
+        coarse = network(crops).coarse
+    assert (coarse - truth).abs().mean() < 0.5
