@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .heads.model import HeadModel
     from .media.photo import Photo
     from .perception.observation import FaceObservation, Masks
+    from .perception.parts import PartsObservation
     from .texture.result import TextureResult
 
 
@@ -82,7 +83,7 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     hair = None
     if options.hair == "as-seen":
         progress.stage("Growing the hair", 0.7)
-        hair = grow_hair(head, fit, photo, masks, texture, options)
+        hair = grow_hair(head, fit, photo, masks, view.parts, texture, options)
     progress.stage("Rendering the photo's view", 0.75)
     photo_view = render_photo_view(head, fit, hair, texture, device)
     result = assemble(path.stem, head, photo, face, fit, hair, texture, photo_view, options)
@@ -99,14 +100,22 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
 
 
 def grow_hair(
-    head: HeadModel, fit: HeadFit, photo: Photo, masks: Masks, texture: TextureResult, options: ReconstructOptions
+    head: HeadModel,
+    fit: HeadFit,
+    photo: Photo,
+    masks: Masks,
+    parts: PartsObservation | None,
+    texture: TextureResult,
+    options: ReconstructOptions,
 ) -> HairShell | None:
     """The hair over the neutral head, or None where the photo shows none."""
     from .hair.build import make_hair
+    from .hair.envelope import DepthMap
 
+    depth = None if parts is None else DepthMap.of(parts, photo.height, photo.width)
     hair = make_hair(
         head, fit.posed, fit.camera, photo.pixels, masks.hair, texture.illumination,
-        texture_size=options.texture_size, seed=options.seed,
+        texture_size=options.texture_size, depth=depth, seed=options.seed,
     )  # fmt: skip
     return hair and hair.moved(fit.neutral - fit.posed)
 

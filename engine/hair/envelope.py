@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..heads.model import HeadModel
+from ..perception.depth_scale import SPAN
+from ..perception.parts import PartsObservation
 from .cover import STEP, cover_map
 from .field import blurred, inward_distance, sampled, smoothstep
 from .grid import COLUMNS, ROWS, ScalpGrid, scalp_centre
@@ -37,6 +39,8 @@ SHOULDER = 0.014
 """Hanging hair ends this far above the shoulders, metres."""
 LUMPS = (0.05, 0.0008)
 """Height of locks: share of the thickness, and metres."""
+NEAR_END = 0.95 * SPAN
+"""Metres from the eyes beyond which depth is clipped, or nearly."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,15 @@ class DepthMap:
 
     depth: NDArray[np.float32]
     confidence: NDArray[np.float32]
+
+    @staticmethod
+    def of(parts: PartsObservation, height: int, width: int) -> DepthMap:
+        """What the parts network saw, on the whole picture; not believed where it reaches the end of its scale."""
+        believed = (parts.group("hair") + parts.group("face")) * parts.confidence * (np.abs(parts.depth) < NEAR_END)
+        return DepthMap(
+            parts.on_picture(parts.depth, height, width),
+            np.clip(parts.on_picture(believed, height, width), 0.0, 1.0).astype(np.float32),
+        )
 
 
 @dataclass(frozen=True)
