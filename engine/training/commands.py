@@ -10,15 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import ModelFileError
 
 SHARD = 200
 """Pictures in a file."""
-SHEET = (4, 8)
-"""Rows and columns."""
 
 
 def prepare(options: Namespace) -> None:
@@ -49,11 +44,14 @@ def synthesize(options: Namespace) -> None:
             drawn += draw_shard(job)
             _say_speed(drawn, start)
     if options.sheet:
+        from ..heads.loader import load_head
+        from ..media.write import write_png
         from .synthetic.shards import read_shard
+        from .synthetic.sheet import contact_sheet
 
-        first = read_shard(_Shard(options.out, options.first, 0, options).path)
-        images = [first.image(number) for number in range(min(len(first), SHEET[0] * SHEET[1]))]
-        _write_sheet(options.sheet, images)
+        write_png(
+            options.sheet, contact_sheet(read_shard(_Shard(options.out, options.first, 0, options).path), load_head())
+        )
 
 
 @dataclass(frozen=True)
@@ -112,16 +110,6 @@ def _studio(path: Path, device: str, kind: str) -> tuple[Any, Any, Any]:
 def _say_speed(drawn: int, start: float) -> None:
     seconds = perf_counter() - start
     print(f"{drawn} pictures in {seconds:.0f} s: {drawn / seconds:.1f} a second", flush=True)
-
-
-def _write_sheet(path: Path, images: list[NDArray[np.uint8]]) -> None:
-    from ..media.write import write_png
-
-    columns = SHEET[1]
-    blank = np.zeros_like(images[0])
-    images = images + [blank] * (-len(images) % columns)
-    rows = [np.concatenate(images[a : a + columns], 1) for a in range(0, len(images), columns)]
-    write_png(path, np.concatenate(rows))
 
 
 def portraits(options: Namespace) -> None:
