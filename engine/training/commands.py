@@ -75,10 +75,10 @@ def draw_shard(job: _Shard) -> int:
     from .synthetic.shards import write_shard
 
     options = job.options
-    head, wardrobe, renderer = _studio(options.wardrobe, options.device, options.renderer)
     seeds = list(range(job.first, job.first + job.count))
     scenes, pictures = [], []
     with single_threaded_torch():
+        head, wardrobe, renderer = _studio(options.wardrobe, options.device, options.renderer)
         for start in range(0, len(seeds), options.batch):
             some = seeds[start : start + options.batch]
             people = [seed // options.each for seed in some] if options.each > 1 else None

@@ -23,8 +23,9 @@ from .scene import REGIONS, Scene
 
 SUPERSAMPLE = 2
 SHADOW_SIDE = 256
-SHADOW_SLACK = 0.006
-"""Metres behind a shadow map's surface that still count as lit."""
+SHADOW_SLACK, SHADOW_LIFT = 0.004, 0.004
+"""Metres behind a shadow map's surface that still count as lit, and that a place is lifted off its own surface: a
+surface that light only grazes must not shade itself in stripes."""
 SHADOW_TAPS = ((0.0, 0.0), (1.0, 0.3), (-0.3, 1.0), (-1.0, -0.3), (0.3, -1.0))
 PENUMBRA = 0.06
 """Metres between what casts a shadow and what it falls on, for the width of its edge."""
@@ -92,7 +93,8 @@ class RasterRenderer:
         image = samples.unflatten(1, (-1, SUPERSAMPLE)).unflatten(3, (-1, SUPERSAMPLE)).mean((2, 4))
         image = (linear_to_srgb(image.clamp(0, 1)) * 255).round().to(torch.uint8).cpu().numpy()
         visible = _visible(batch, raster).cpu().numpy()
-        pick = (slice(None), slice(None, None, SUPERSAMPLE), slice(None, None, SUPERSAMPLE))
+        inner = slice(1, None, SUPERSAMPLE)  # the sample next to the corner that pixels of half the size share
+        pick = (slice(None), inner, inner)
         regions, depth = regions[pick].cpu().numpy(), raster.depth[pick].cpu().numpy()
         pictures = [Picture(*parts) for parts in zip(image, regions, depth, visible, strict=True)]
         return [shader.with_maps(p, raster, n) for n, p in enumerate(pictures)] if self.maps else pictures
@@ -166,8 +168,8 @@ class _Shader:
 
     def with_maps(self, picture: Picture, raster: Raster, number: int) -> Picture:
         """The picture with normals and UV."""
-        faces = raster.face[number, ::SUPERSAMPLE, ::SUPERSAMPLE].long()
-        weights = raster.barycentrics[number, ::SUPERSAMPLE, ::SUPERSAMPLE]
+        faces = raster.face[number, 1::SUPERSAMPLE, 1::SUPERSAMPLE].long()
+        weights = raster.barycentrics[number, 1::SUPERSAMPLE, 1::SUPERSAMPLE]
         row, column = (faces >= 0).nonzero(as_tuple=True)
         face, weight = faces[row, column], weights[row, column]
         normals = torch.zeros((*faces.shape, 3), device=faces.device)
@@ -224,20 +226,29 @@ class _ShadowMap:
         axes = torch.stack([across, torch.linalg.cross(direction, across), direction], 1)
         low, high = batch.box
         reach = 0.51 * torch.linalg.vector_norm(high - low, dim=-1)[:, None, None]
-        local = (batch.vertices - ((low + high) / 2)[:, None]) @ axes.mT
-        self.places = torch.cat([(local[..., :2] / reach + 1) * (SHADOW_SIDE / 2), 2 * reach - local[..., 2:]], -1)
+        middle = ((low + high) / 2)[:, None]
+
+        def on_map(points: Tensor) -> Tensor:
+            local = (points - middle) @ axes.mT
+            return torch.cat([(local[..., :2] / reach + 1) * (SHADOW_SIDE / 2), 2 * reach - local[..., 2:]], -1)
+
         size = (SHADOW_SIDE, SHADOW_SIDE)
-        self.depth = get_rasterizer()(batch.triangles(sheer=False, of=self.places), size).depth.flatten()
-        self.softness = batch.lamp_softness[:, slot] * PENUMBRA / reach[:, 0, 0] * (SHADOW_SIDE / 2) + 0.7
+        casters = batch.triangles(sheer=False, of=on_map(batch.vertices))
+        self.depth = get_rasterizer()(casters, size).depth.flatten()
+        self.places = on_map(batch.vertices + SHADOW_LIFT * batch.normals)
+        texel = reach[:, 0, 0] / (SHADOW_SIDE / 2)
+        self.softness = batch.lamp_softness[:, slot] * PENUMBRA / texel + 0.7
+        self.slack = SHADOW_SLACK + 0.5 * self.softness * texel
 
     def lit(self, scene: Tensor, place: Tensor) -> Tensor:
         """(P,) 0..1 share of the lamp that points at `place` (P,3) of the maps see."""
         total = place.new_zeros(len(place))
-        spread, first = self.softness[scene], scene * SHADOW_SIDE**2
+        spread, slack, first = self.softness[scene], self.slack[scene], scene * SHADOW_SIDE**2
         for x, y in SHADOW_TAPS:
             column = (place[:, 0] + x * spread).long().clamp_(0, SHADOW_SIDE - 1)
             row = (place[:, 1] + y * spread).long().clamp_(0, SHADOW_SIDE - 1)
-            total += place[:, 2] < self.depth[first + row * SHADOW_SIDE + column] + SHADOW_SLACK
+            behind = place[:, 2] - self.depth[first + row * SHADOW_SIDE + column]
+            total += (1.5 - behind / slack).clamp_(0, 1)  # a gentle step: no contour lines
         return total / len(SHADOW_TAPS)
 
 
