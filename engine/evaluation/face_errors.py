@@ -1,0 +1,157 @@
+"""Face error in millimetres on synthetic people, from one photo and from several, for each way of seeing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..devices import single_threaded_torch
+from ..errors import EngineError
+from ..fitting.detector import DetectorModel
+from ..fitting.pose import similarity
+from ..fitting.several import fit_several
+from ..fitting.sighting import Sighting, at_vertices
+from ..heads.loader import load_head
+from ..heads.model import HeadModel
+from ..media.photo import Photo
+from ..perception.dense import SURE, DensePoints
+from ..perception.landmarks import find_face
+from .held_out import HeldOut, true_points
+from .metrics import ShapeError, shape_error
+from .sources import DENSE, FUSED, MESH_RENDERS, SOURCES, Networks, Solved, neutral_shape, solve_sighting
+from .tables import Table, mean
+
+MEAN_HEAD, SIZE_ONLY, EXACT = "mean head", "true shape at the mean size", "exact points"
+OF_SEVERAL = (MESH_RENDERS, DENSE, FUSED)
+"""The ways of seeing that are tried on several photos."""
+PHOTOS = 5
+"""Of one person."""
+WAYS = {"one": "first photo alone", "averaged": "mean of the fits", "joint": "all together"}
+COLUMNS = (
+    "shape",
+    "rigid mm",
+    "rigid, % of mean head",
+    "with scale mm",
+    "with scale, % of mean head",
+    "better than mean head %",
+)
+EXACT_DEVIATION = 2e-4
+"""Metres, of the true points that are given to the fit to see what else than seeing limits it."""
+
+
+@dataclass
+class PersonErrors:
+    """Errors on one person, by way of seeing.
+
+    Attributes:
+        one: from the first photo. joint: from all together. averaged: of the mean of all fits.
+        photos: how many were used. missed: how many showed no usable face.
+    """
+
+    one: dict[str, ShapeError] = field(default_factory=dict)
+    joint: dict[str, ShapeError] = field(default_factory=dict)
+    averaged: dict[str, ShapeError] = field(default_factory=dict)
+    photos: int = 0
+    missed: int = 0
+
+
+def measure_person(pictures: Sequence[HeldOut], networks: Networks, photos: int = 1) -> PersonErrors:
+    """Fit a person's pictures.
+
+    Args:
+        pictures: of one person; those without a usable face are passed over.
+        photos: use so many; with more than one, `OF_SEVERAL` alone are tried and combined.
+    """
+    head = load_head()
+    result, solved = PersonErrors(), []
+    with single_threaded_torch():
+        for picture in pictures:
+            found = _fits(head, picture, networks, SOURCES if photos == 1 else OF_SEVERAL, photos == 1)
+            if found is None:
+                result.missed += 1
+                continue
+            solved.append(found)
+            if len(solved) == photos:
+                break
+    result.photos = len(solved)
+    if not solved:
+        return result
+    face = head.regions["face"]
+    truth = head.shape(pictures[0].identity)[face]
+    mean_face = head.vertices[face]
+    result.one[MEAN_HEAD] = shape_error(mean_face, truth)
+    result.one[SIZE_ONLY] = shape_error(truth * similarity(truth, mean_face)[0], truth)
+    for source in solved[0]:
+        fits = [neutral_shape(head, found[source])[face] for found in solved]
+        result.one[source] = shape_error(fits[0], truth)
+        if photos > 1:
+            together = fit_several(head, [found[source] for found in solved])[face]
+            result.joint[source] = shape_error(together, truth)
+            result.averaged[source] = shape_error(np.mean(fits, axis=0), truth)
+    return result
+
+
+def _fits(
+    head: HeadModel, picture: HeldOut, networks: Networks, sources: Sequence[str], exact: bool
+) -> dict[str, Solved] | None:
+    """A fit for each way of seeing, or None where one of them sees no face."""
+    photo = Photo(Path(picture.name), picture.image)
+    try:
+        face = find_face(photo)
+    except EngineError:
+        return None
+    dense = networks.see(picture.image, face)
+    if dense.face < SURE:
+        return None
+    found = {s: solve_sighting(head, photo, networks.sighting(head, s, face, dense)) for s in sources}
+    if exact:
+        found[EXACT] = solve_sighting(head, photo, exact_sighting(head, picture, dense))
+    return found
+
+
+def exact_sighting(head: HeadModel, picture: HeldOut, dense: DensePoints) -> Sighting:
+    """The true places of the dense points, nearly certain."""
+    count = len(dense.vertices)
+    none = np.zeros((0, count, 3))
+    deviation = np.full((count, 3), EXACT_DEVIATION)
+    detector = DetectorModel(np.zeros((count, 3)), np.zeros((5, count, 3)), none, none, none, deviation)
+    return Sighting(at_vertices(head, dense.vertices), true_points(head, picture, dense.vertices), detector)
+
+
+def one_photo_table(people: Sequence[PersonErrors]) -> Table:
+    """Errors from one photo of each person, all ways of seeing on the same people."""
+    used = [person for person in people if person.photos]
+    names = (MEAN_HEAD, SIZE_ONLY, *SOURCES, EXACT)
+    rows = [_row(name, [(p.one[name], p.one[MEAN_HEAD]) for p in used if name in p.one]) for name in names]
+    missed = sum(person.missed for person in people)
+    note = (
+        f"Mean distance of the face region's vertices, mm, {len(used)} people; {missed} pictures without a face that"
+        " every way of seeing could use are left out. Focal length unknown, as in a photo without EXIF."
+    )
+    return Table("Face error from one photo", COLUMNS, rows, note)
+
+
+def several_photos_table(people: Sequence[PersonErrors]) -> Table:
+    """Errors from several photos of each person."""
+    used = [person for person in people if person.photos > 1]
+    rows = [_row(name, [(p.one[name], p.one[MEAN_HEAD]) for p in used]) for name in (MEAN_HEAD, SIZE_ONLY)]
+    for source in OF_SEVERAL:
+        for way in ("one", "averaged", "joint"):
+            rows.append(_row(f"{source}, {WAYS[way]}", [(getattr(p, way)[source], p.one[MEAN_HEAD]) for p in used]))
+    photos = mean([person.photos for person in used])
+    note = f"As from one photo; {len(used)} people, {photos:.1f} photos of each on average."
+    return Table("Face error from several photos", COLUMNS, rows, note)
+
+
+def _row(name: str, pairs: Sequence[tuple[ShapeError, ShapeError]]) -> tuple[str | float, ...]:
+    """Errors of one way of seeing, each with the mean head's on the same person."""
+    found = np.array([(e.rigid, e.scaled) for e, _ in pairs]).reshape(-1, 2)
+    usual = np.array([(m.rigid, m.scaled) for _, m in pairs]).reshape(-1, 2)
+    cells: list[float] = []
+    for axis in range(2):
+        own, mean_head = mean(found[:, axis]), mean(usual[:, axis])
+        cells += [own, 100 * own / mean_head]
+    return (name, *cells, 100 * mean(found[:, 1] < usual[:, 1]))
