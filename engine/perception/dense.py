@@ -182,10 +182,8 @@ def load_points_network(weights: Path | None = None) -> tuple[PointsNetwork, Poi
 def _load(path: Path, bundled: bool, version: tuple[int, int]) -> tuple[PointsNetwork, PointSet]:
     """`version` tells a file that was replaced from the one that was read."""
     del version
-    import torch
-
     from .networks.points import PointsNetwork
-    from .networks.weights import load_network
+    from .networks.weights import channels_last, load_network
 
     if bundled:
         POINTS_NETWORK.check(path)
@@ -198,4 +196,4 @@ def _load(path: Path, bundled: bool, version: tuple[int, int]) -> tuple[PointsNe
         return PointsNetwork(len(found[0].vertices), **description["size"])
 
     network = load_network(path, build)
-    return network.to(memory_format=torch.channels_last), found[0]
+    return channels_last(network), found[0]

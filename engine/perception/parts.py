@@ -154,8 +154,8 @@ def load_parts_network(weights: Path | None = None) -> AttentionUNet:
 def _load(path: Path, bundled: bool, version: tuple[int, int]) -> AttentionUNet:
     """`version` tells a file that was replaced from the one that was read."""
     del version
-    from .networks.parts import channels_last, parts_network_from
-    from .networks.weights import load_network
+    from .networks.parts import parts_network_from
+    from .networks.weights import channels_last, load_network
 
     if bundled:
         PARTS_NETWORK.check(path)

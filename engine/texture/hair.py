@@ -1,5 +1,4 @@
-"""Hair's roots painted on the scalp, under the hair itself (`engine.hair`): where it grows, and strands in its colour.
-"""
+"""Hair roots painted on the scalp, under the hair itself (`engine.hair`): where it grows, strands in its colour."""
 
 from __future__ import annotations
 

@@ -115,12 +115,13 @@ def _say_speed(drawn: int, start: float) -> None:
 def portraits(options: Namespace) -> None:
     """Prepare real portraits."""
     from ..heads.loader import load_head
-    from .perception.real import find_portraits, prepare_real
+    from .perception.real import find_pictures, prepare_real
 
-    folder = options.data or find_portraits()
+    folder = options.data or find_pictures()
     if folder is None:
         raise ModelFileError("There are no portraits beside the clone.", "Name their folder with --data.")
-    prepare_real(load_head(), folder, options.out)
+    real = prepare_real(load_head(), folder, options.out)
+    print(f"{len(real)} pictures, {options.out.stat().st_size / 1e6:.1f} MB, {real.validation.sum()} for validation")
 
 
 def perception(options: Namespace) -> None:

@@ -129,9 +129,9 @@ class PointsNetwork(nn.Module):
         self.rounds = rounds
         self.backbone = Backbone()
         fine = [STAGES[level][0] for level in FINE_LEVELS]
-        self.beside = nn.Sequential(
-            BlazeBlock(STAGES[3][0], wide), BlazeBlock(wide), BlazeBlock(wide), BlazeBlock(wide, wide), BlazeBlock(wide)
-        )
+        beside = [BlazeBlock(STAGES[3][0], wide), BlazeBlock(wide), BlazeBlock(wide), BlazeBlock(wide, wide)]
+        beside.append(BlazeBlock(wide))
+        self.beside = nn.Sequential(*beside)
         cells = (SIDE // 64) ** 2
         self.gather = nn.Conv2d(STAGES[5][0] + wide, 160, 1)
         self.globally = nn.Sequential(nn.PReLU(160), nn.Flatten(), nn.Linear(160 * cells, 384), nn.PReLU(384))
@@ -139,6 +139,7 @@ class PointsNetwork(nn.Module):
         self.from_mesh = nn.Linear(MESH_NUMBERS, rank)
         self.amounts = nn.Linear(384, rank)
         self.face = nn.Linear(384, 1)
+        self.mean: Tensor
         self.register_buffer("mean", torch.zeros(count, 3))
         self.components = nn.Parameter(torch.zeros(rank, count, 3))
         self.context = nn.Linear(384, 64)
@@ -148,13 +149,14 @@ class PointsNetwork(nn.Module):
             nn.Sequential(nn.Linear(LOOK * len(fine) + 67, 96), nn.LeakyReLU(0.1), nn.Linear(96, 96), nn.LeakyReLU(0.1))
             for _ in range(rounds)
         )
-        self.step = nn.ModuleList(nn.Linear(96, 3) for _ in range(rounds))
+        steps = [nn.Linear(96, 3) for _ in range(rounds)]
+        self.step = nn.ModuleList(steps)
         self.doubt = nn.Linear(96, 3)
-        for layer in (*self.step, self.doubt, self.amounts, self.from_mesh):
+        for layer in (*steps, self.doubt, self.amounts, self.from_mesh):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         nn.init.constant_(self.doubt.bias[:2], -3.0)
-        for block in self.beside:
+        for block in beside:
             nn.init.normal_(block.pointwise.weight, std=0.5 * block.pointwise.in_channels**-0.5)
 
     def forward(self, crops: Tensor) -> PointsOutput:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ...heads.model import HeadModel
 from ...perception.depth_scale import encode_depth, reference_depth
 from ...perception.networks.parts import SIDE, build_parts_network, network_input, split_output
+from ...perception.networks.weights import channels_last
 from ...perception.regions import REGIONS
 from ..synthetic.lens import spoil
 from .parts import REAL_GROUPS, UNKNOWN, LossSettings, PartsLabels, depth_error, parts_loss, region_overlap
@@ -66,7 +67,7 @@ class PartsTask:
         eyes = [head.joint_names.index(name) for name in ("eye.L", "eye.R")]
         self.eyes, self.eye_basis = head.joints[eyes], head.joint_identity_basis[:, eyes]
         torch.manual_seed(config.seed)
-        self.model = build_parts_network(config.width).to(device, memory_format=torch.channels_last)
+        self.model = channels_last(build_parts_network(config.width).to(device))
 
     def batch(self, step: int) -> PartsBatch:
         """Crops of a step."""

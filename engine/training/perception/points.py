@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as nnf
 
 from ...perception.networks.points import SIDE, PointsNetwork, PointsOutput
+from ...perception.networks.weights import channels_last
 from ..synthetic.background import random_background
 from ..synthetic.lens import spoil
 from .pictures import Example, PointLabels, SyntheticPictures, varied
@@ -105,7 +106,7 @@ class PointsTask:
         model.set_statistics(*self._statistics(model.components.shape[0]))
         self._fit_mesh(model)
         self.device = device
-        self.model = model.to(device, memory_format=torch.channels_last)
+        self.model = channels_last(model.to(device))
 
     def batch(self, step: int) -> PointsBatch:
         """Crops of a step."""

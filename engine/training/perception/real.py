@@ -4,7 +4,7 @@ Nobody has labelled these pictures. What is stored are opinions of teachers, eac
 478 points, the head fitted to them, the engine's masks, and a hair segmentation network. What to believe is decided
 where they are used.
 
-`python -m engine.training.perception.real OUT.npz` makes the file anew from the pictures in the shared folder.
+`python -m engine.training portraits --out FILE.npz` makes the file anew from the pictures in the shared folder.
 """
 
 from __future__ import annotations
@@ -230,25 +230,3 @@ def _deformations(head: HeadModel, fits: list[HeadFit]) -> Iterator[NDArray[np.f
     for fit in fits:
         offset = fit.refinement + size.of(fit.identity, head.vertices)
         yield np.linalg.solve(gram, flat @ offset.reshape(-1)).astype(np.float32)
-
-
-def main() -> None:
-    """Make the file of all pictures that are at hand."""
-    import argparse
-
-    from ...heads.loader import load_head
-
-    parser = argparse.ArgumentParser(description="Real portraits as training material.")
-    parser.add_argument("out", type=Path, help="the npz file to write")
-    parser.add_argument("--most", type=int, help="stop after so many pictures")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    folder = find_pictures()
-    if folder is None:
-        raise SystemExit("The portraits are missing: set LIKENESS_SHARED to the folder with `data/portraits`.")
-    real = prepare_real(load_head(), folder, given.out, given.most)
-    print(f"{len(real)} pictures, {given.out.stat().st_size / 1e6:.1f} MB, {real.validation.sum()} for validation")
-
-
-if __name__ == "__main__":
-    main()

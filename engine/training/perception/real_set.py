@@ -100,5 +100,5 @@ def read_real(path: Path) -> RealPictures:
         with np.load(path, allow_pickle=False) as stored:
             return RealPictures(**{entry.name: stored[entry.name] for entry in fields(RealPictures)})
     except (OSError, KeyError, ValueError) as error:
-        cure = "Make it with `python -m engine.training.perception.real`."
+        cure = "Make it with `python -m engine.training portraits`."
         raise ModelFileError(f"{path} holds no real pictures ({error}).", cure) from error

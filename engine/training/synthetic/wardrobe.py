@@ -80,7 +80,10 @@ def build_wardrobe(head: HeadModel, folder: Path | None, seed: int = 0) -> Wardr
     rng = np.random.default_rng(seed)
     cards = [] if folder is None else build_card_styles(head, folder / "hair")
     hair = [*cards, *(shell_style(head, rng, cut.name) for cut in CUTS * CUT_VARIANTS)]
-    outfits = {"hair": [(style,) for style in hair], "beard": [(style,) for style in beard_styles(head, rng)]}
+    outfits: dict[str, list[tuple[Prop, ...]]] = {
+        "hair": [(style,) for style in hair],
+        "beard": [(style,) for style in beard_styles(head, rng)],
+    }
     for kind, (make, count) in COUNTS.items():
         made = [make(head, rng) for _ in range(count)]
         outfits[kind] = [(thing,) if isinstance(thing, Prop) else thing for thing in made]
