@@ -7,7 +7,6 @@ Sections: reprojection, synthetic, consistency, appearance, time. Without real p
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import resource
@@ -27,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 from engine.errors import EngineError  # noqa: E402
 from engine.evaluation import metrics  # noqa: E402
 from engine.evaluation.calibration import RENDER_CALIBRATION  # noqa: E402
+from engine.evaluation.machine import describe_machine  # noqa: E402
+from engine.evaluation.portraits import LISTED, read_pairs  # noqa: E402
 from engine.evaluation.synthetic import sample_head  # noqa: E402
 from engine.fitting.detector import load_detector  # noqa: E402
 from engine.fitting.pose import similarity  # noqa: E402
@@ -220,15 +221,9 @@ def setting(photos: Path | None, heads: int) -> Setting:
     imsave(astronaut, data.astronaut(), check_contrast=False)
     folder = photos or SHARED / "data" / "photos"
     real = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
-    listed = SHARED / "data" / "portraits" / "same_person_pairs.csv"
-    pairs = []
-    if listed.is_file():
-        by_name = {path.name: path for path in listed.parent.rglob("*.jpg")}
-        for row in csv.reader(listed.read_text(encoding="utf-8").splitlines()):
-            named = [by_name[Path(cell).name] for cell in row if Path(cell).name in by_name]
-            if len(named) == 2:
-                pairs.append((named[0], named[1]))
-    return Setting([astronaut, *real], pairs, heads)
+    listed = SHARED / "data" / "portraits"
+    pairs = [(listed / first, listed / second) for first, second in read_pairs(listed / LISTED)]
+    return Setting([astronaut, *real], [pair for pair in pairs if all(path.is_file() for path in pair)], heads)
 
 
 def rows(section: str, values: dict[str, Any]) -> str:
@@ -249,7 +244,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     chosen = setting(arguments.photos, arguments.heads)
-    results = {}
+    results: dict[str, Any] = {"machine": describe_machine()}
     print("| section | figure | value |\n|---|---|---|", flush=True)
     for name in arguments.sections or SECTIONS:
         results[name] = SECTIONS[name](chosen)

@@ -54,6 +54,7 @@ class Setting:
     groups: int
     faces: int
     workers: int
+    known_focal: bool
     sheet: Path | None
 
 
@@ -87,7 +88,8 @@ def shape(setting: Setting) -> list[Table]:
     """Face error from one photo."""
     near = [picture for picture in _pictures(setting) if abs(picture.angles[0]) <= MOST_YAW]
     people = [person[:1] for person in by_person(near)][: setting.people]
-    found = _shared_out(setting, face_errors.measure_person, [(person, setting.networks) for person in people])
+    work = [(person, setting.networks, 1, setting.known_focal) for person in people]
+    found = _shared_out(setting, face_errors.measure_person, work)
     return [face_errors.one_photo_table(found)]
 
 
@@ -97,7 +99,7 @@ def several(setting: Setting) -> list[Table]:
         raise MediaError("There are no pictures of one person each.", "Draw some with --each 7 and name --several.")
     near = [picture for picture in read_held_out(setting.several) if abs(picture.angles[0]) <= MOST_YAW]
     people = [person for person in by_person(near) if len(person) > 1][: setting.groups]
-    work = [(person, setting.networks, face_errors.PHOTOS) for person in people]
+    work = [(person, setting.networks, face_errors.PHOTOS, setting.known_focal) for person in people]
     return [face_errors.several_photos_table(_shared_out(setting, face_errors.measure_person, work))]
 
 
@@ -164,6 +166,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--groups", type=int, default=16, help="people fitted from several photos")
     parser.add_argument("--faces", type=int, default=60, help="real portraits, but all of people seen twice")
     parser.add_argument("--workers", type=int, default=2, help="processes for fits")
+    parser.add_argument("--known-focal", action="store_true", help="tell the fits the focal length, as EXIF would")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--sheet", type=Path, help="folder for contact sheets of what went worst")
     return parser
@@ -179,7 +182,7 @@ def main() -> None:
     networks = Networks(given.points_weights, given.parts_weights, given.calibration)
     setting = Setting(
         networks, given.pictures, given.several, given.portraits, given.count, given.people, given.groups, given.faces,
-        given.workers, given.sheet,
+        given.workers, given.known_focal, given.sheet,
     )  # fmt: skip
     if given.sheet:
         given.sheet.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..devices import single_threaded_torch
 from ..errors import EngineError
@@ -25,6 +26,9 @@ from .sources import DENSE, FUSED, MESH_RENDERS, SOURCES, Networks, Solved, neut
 from .tables import Table, mean
 
 MEAN_HEAD, SIZE_ONLY, EXACT = "mean head", "true shape at the mean size", "exact points"
+KNOWN = ", focal length known"
+WITH_FOCAL = (MESH_RENDERS, DENSE, FUSED, EXACT)
+"""What is also fitted with the true focal length, from one photo."""
 OF_SEVERAL = (MESH_RENDERS, DENSE, FUSED)
 """The ways of seeing that are tried on several photos."""
 PHOTOS = 5
@@ -58,18 +62,21 @@ class PersonErrors:
     missed: int = 0
 
 
-def measure_person(pictures: Sequence[HeldOut], networks: Networks, photos: int = 1) -> PersonErrors:
+def measure_person(
+    pictures: Sequence[HeldOut], networks: Networks, photos: int = 1, known_focal: bool = False
+) -> PersonErrors:
     """Fit a person's pictures.
 
     Args:
         pictures: of one person; those without a usable face are passed over.
         photos: use so many; with more than one, `OF_SEVERAL` alone are tried and combined.
+        known_focal: tell all fits the focal length. With one photo, some are tried with it in any case.
     """
     head = load_head()
     result, solved = PersonErrors(), []
     with single_threaded_torch():
         for picture in pictures:
-            found = _fits(head, picture, networks, SOURCES if photos == 1 else OF_SEVERAL, photos == 1)
+            found = _fits(head, picture, networks, photos == 1, known_focal)
             if found is None:
                 result.missed += 1
                 continue
@@ -95,21 +102,36 @@ def measure_person(pictures: Sequence[HeldOut], networks: Networks, photos: int 
 
 
 def _fits(
-    head: HeadModel, picture: HeldOut, networks: Networks, sources: Sequence[str], exact: bool
+    head: HeadModel, picture: HeldOut, networks: Networks, alone: bool, known_focal: bool
 ) -> dict[str, Solved] | None:
     """A fit for each way of seeing, or None where one of them sees no face."""
-    photo = Photo(Path(picture.name), picture.image)
     try:
-        face = find_face(photo)
+        face = find_face(Photo(Path(picture.name), picture.image))
     except EngineError:
         return None
     dense = networks.see(picture.image, face)
     if dense.face < SURE:
         return None
-    found = {s: solve_sighting(head, photo, networks.sighting(head, s, face, dense)) for s in sources}
-    if exact:
-        found[EXACT] = solve_sighting(head, photo, exact_sighting(head, picture, dense))
+    sightings = {name: networks.sighting(head, name, face, dense) for name in (SOURCES if alone else OF_SEVERAL)}
+    if alone:
+        sightings[EXACT] = exact_sighting(head, picture, dense)
+    size, place = whole_photo(picture)
+    placed = {name: replace(seen, observed=seen.observed + np.append(place, 0.0)) for name, seen in sightings.items()}
+    focal = float(picture.camera.K[0, 0])
+    guess = focal if known_focal else None
+    found = {name: solve_sighting(head, seen, *size, guess) for name, seen in placed.items()}
+    if alone and not known_focal:
+        found |= {name + KNOWN: solve_sighting(head, placed[name], *size, focal) for name in WITH_FOCAL}
     return found
+
+
+def whole_photo(picture: HeldOut) -> tuple[tuple[int, int], NDArray[np.float64]]:
+    """Width and height of the smallest photo that the picture can be a part of, its middle being the camera's principal
+    point; and where (2,) in it the picture begins."""
+    middle = picture.camera.K[:2, 2]
+    reach = np.ceil(np.maximum(middle, [picture.camera.width, picture.camera.height] - middle))
+    width, height = (2 * reach).astype(int).tolist()
+    return (width, height), reach - middle
 
 
 def exact_sighting(head: HeadModel, picture: HeldOut, dense: DensePoints) -> Sighting:
@@ -124,12 +146,13 @@ def exact_sighting(head: HeadModel, picture: HeldOut, dense: DensePoints) -> Sig
 def one_photo_table(people: Sequence[PersonErrors]) -> Table:
     """Errors from one photo of each person, all ways of seeing on the same people."""
     used = [person for person in people if person.photos]
-    names = (MEAN_HEAD, SIZE_ONLY, *SOURCES, EXACT)
-    rows = [_row(name, [(p.one[name], p.one[MEAN_HEAD]) for p in used if name in p.one]) for name in names]
+    names = (MEAN_HEAD, SIZE_ONLY, *SOURCES, EXACT, *(name + KNOWN for name in WITH_FOCAL))
+    rows = [_row(n, [(p.one[n], p.one[MEAN_HEAD]) for p in used if n in p.one]) for n in names if _any(used, n)]
     missed = sum(person.missed for person in people)
     note = (
         f"Mean distance of the face region's vertices, mm, {len(used)} people; {missed} pictures without a face that"
-        " every way of seeing could use are left out. Focal length unknown, as in a photo without EXIF."
+        " every way of seeing could use are left out. The principal point is in the photo's middle, as the fit"
+        " believes; the focal length is not told, as in a photo without EXIF, unless said."
     )
     return Table("Face error from one photo", COLUMNS, rows, note)
 
@@ -144,6 +167,10 @@ def several_photos_table(people: Sequence[PersonErrors]) -> Table:
     photos = mean([person.photos for person in used])
     note = f"As from one photo; {len(used)} people, {photos:.1f} photos of each on average."
     return Table("Face error from several photos", COLUMNS, rows, note)
+
+
+def _any(people: Sequence[PersonErrors], name: str) -> bool:
+    return any(name in person.one for person in people)
 
 
 def _row(name: str, pairs: Sequence[tuple[ShapeError, ShapeError]]) -> tuple[str | float, ...]:

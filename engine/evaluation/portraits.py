@@ -150,7 +150,8 @@ def measure_portrait(portrait: Portrait, networks: Networks, fitted: bool, seed:
             region = head.regions["face"]
             sight.shapes["raw"] = face.landmarks
             for source in FITTED:
-                solved = solve_sighting(head, photo, networks.sighting(head, source, face, sight.points))
+                sighting = networks.sighting(head, source, face, sight.points)
+                solved = solve_sighting(head, sighting, photo.width, photo.height, photo.focal_length_px)
                 sight.shapes[source] = neutral_shape(head, solved)[region]
     return sight
 

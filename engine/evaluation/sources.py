@@ -13,7 +13,6 @@ from ..fitting.sighting import Sighting, dense_sighting, fused, mesh_sighting
 from ..fitting.solve import ITERATIONS, Problem, refinement_of, run_stages, state_problem
 from ..fitting.solver import Solution
 from ..heads.model import HeadModel
-from ..media.photo import Photo
 from ..perception.dense import DensePoints, see_points, window_of_mesh
 from ..perception.observation import FaceObservation
 from ..progress import Progress
@@ -47,9 +46,9 @@ class Networks:
         return own if source == DENSE else fused(own, mesh)
 
 
-def solve_sighting(head: HeadModel, photo: Photo, sighting: Sighting) -> Solved:
-    """The fit as `fit_head` does it, before it is described."""
-    problem = state_problem(head, sighting, photo.width, photo.height, photo.focal_length_px)
+def solve_sighting(head: HeadModel, sighting: Sighting, width: int, height: int, focal: float | None = None) -> Solved:
+    """The fit as `fit_head` does it, before it is described; sizes and focal length in pixels."""
+    problem = state_problem(head, sighting, width, height, focal)
     return problem, run_stages(problem, ITERATIONS["standard"], Progress())
 
 

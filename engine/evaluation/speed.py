@@ -87,7 +87,7 @@ def _everything(photo: Photo, networks: Networks, times: int) -> list[Row]:
 
     def fit() -> object:
         points = networks.see(photo.pixels, face)
-        return solve_sighting(head, photo, networks.sighting(head, FUSED, face, points))
+        return solve_sighting(head, networks.sighting(head, FUSED, face, points), photo.width, photo.height)
 
     calls: dict[str, Callable[[], object]] = {
         "MediaPipe, found anew": lambda: find_face(photo),
