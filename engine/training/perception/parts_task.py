@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...heads.model import HeadModel
-from ...perception.depth_scale import encode_depth, reference_depth
+from ...perception.depth_scale import BACKGROUND, encode_depth, reference_depth
 from ...perception.networks.parts import SIDE, build_parts_network, network_input, split_output
 from ...perception.networks.weights import channels_last
 from ...perception.regions import REGIONS
 from ..synthetic.lens import spoil
-from .parts import REAL_GROUPS, UNKNOWN, LossSettings, PartsLabels, depth_error, parts_loss, region_overlap
+from .parts import (
+    REAL_GROUPS,
+    UNKNOWN,
+    LossSettings,
+    PartsLabels,
+    balanced_weights,
+    depth_error,
+    parts_loss,
+    region_overlap,
+)
 from .pictures import SyntheticPictures, pixel_centred, random_motion
 from .portraits import Portraits
+
+PERSON = REAL_GROUPS.index("person")
+NOBODY = 0.04
+"""A portrait's pixels that are less probably a person teach the background's depth."""
+COUNTED = 40
+"""Pictures of a shard whose regions are counted."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,7 @@ class PartsConfig:
         width: channels of the network's first block.
         batch: crops in a step. real: share of them from portraits.
         seed: of every draw.
+        balance: how much more small regions count, see `balanced_weights`; 0 not at all.
         losses: see `LossSettings`.
     """
 
@@ -36,6 +52,7 @@ class PartsConfig:
     batch: int = 16
     real: float = 0.25
     seed: int = 0
+    balance: float = 0.5
     losses: LossSettings = field(default_factory=LossSettings)
 
 
@@ -64,10 +81,11 @@ class PartsTask:
     ) -> None:
         self.pictures, self.held_out, self.config, self.device = pictures, held_out, config, device
         self.portraits = portraits if config.real > 0 else None
+        self.losses = replace(config.losses, class_weights=self._class_weights()) if config.balance else config.losses
         eyes = [head.joint_names.index(name) for name in ("eye.L", "eye.R")]
         self.eyes, self.eye_basis = head.joints[eyes], head.joint_identity_basis[:, eyes]
         torch.manual_seed(config.seed)
-        self.model = channels_last(build_parts_network(config.width).to(device))
+        self.model: nn.Module = channels_last(build_parts_network(config.width).to(device))
 
     def batch(self, step: int) -> PartsBatch:
         """Crops of a step."""
@@ -85,6 +103,8 @@ class PartsTask:
         for number in range(count, config.batch):
             assert self.portraits is not None
             images[number], groups[number], weights[number] = self.portraits.masks(rng, SIDE)
+            nobody = (groups[number, PERSON] < NOBODY) & (weights[number, PERSON] > 0.5)
+            depth[number][nobody] = BACKGROUND
         tensors = map(torch.from_numpy, (images, depth, regions, groups, weights))
         return PartsBatch(*tensors)
 
@@ -92,7 +112,7 @@ class PartsTask:
         """See `parts_loss`."""
         on = {name: getattr(batch, name).to(self.device) for name in batch.__dataclass_fields__}
         output = self.model(network_input(on.pop("images")).contiguous(memory_format=torch.channels_last))
-        return parts_loss(output, PartsLabels(**on), self.config.losses)
+        return parts_loss(output, PartsLabels(**on), self.losses)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -122,6 +142,13 @@ class PartsTask:
         eyes = self.eyes + np.tensordot(shard.identity[number], self.eye_basis, 1)
         reference = reference_depth(camera, eyes) - float(camera.world_to_camera[2, 3])
         return image, encode_depth(shard.depth[number].astype(np.float32), reference), shard.regions[number]
+
+    def _class_weights(self) -> list[float]:
+        """Small regions count more."""
+        pixels = np.zeros(len(REGIONS))
+        for shard in self.pictures.shards:
+            pixels += np.bincount(shard.regions[:: max(1, len(shard) // COUNTED)].ravel(), minlength=len(REGIONS))
+        return balanced_weights(pixels.tolist(), self.config.balance)
 
     def _varied(
         self, index: int, rng: np.random.Generator

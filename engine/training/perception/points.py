@@ -10,7 +10,7 @@ from math import log, pi
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from ...perception.networks.points import SIDE, PointsNetwork, PointsOutput
@@ -106,7 +106,7 @@ class PointsTask:
         model.set_statistics(*self._statistics(model.components.shape[0]))
         self._fit_mesh(model)
         self.device = device
-        self.model = channels_last(model.to(device))
+        self.model: nn.Module = channels_last(model.to(device))
 
     def batch(self, step: int) -> PointsBatch:
         """Crops of a step."""
@@ -263,7 +263,7 @@ def _nobody(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
 
 
 @torch.no_grad()
-def point_errors(model: PointsNetwork, pictures: SyntheticPictures, device: str) -> dict[str, float]:
+def point_errors(model: nn.Module, pictures: SyntheticPictures, device: str) -> dict[str, float]:
     """Figures on pictures as they were drawn.
 
     Returns:
