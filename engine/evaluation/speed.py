@@ -36,8 +36,11 @@ def measure_speed(networks: Networks, times: int = 20) -> Table:
     photo = Photo(Path("astronaut"), np.ascontiguousarray(astronaut()))
     with one_core():
         rows = [*_networks(photo, networks, times), *_everything(photo, networks, max(times // 4, 2))]
-    note = "Median and fastest call on one core, and the most memory that the process had held by then."
-    return Table("Milliseconds per face", ("what", "median ms", "fastest ms", "peak GB"), rows, note)
+    note = (
+        "Medians on one core, by the clock and of the processor's own time, which differ on a busy machine; and the most"
+        " memory that the process had held by then."
+    )
+    return Table("Milliseconds per face", ("what", "ms", "processor ms", "peak GB"), rows, note)
 
 
 def measure_sizes(networks: Networks) -> Table:
