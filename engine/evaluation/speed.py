@@ -37,8 +37,8 @@ def measure_speed(networks: Networks, times: int = 20) -> Table:
     with one_core():
         rows = [*_networks(photo, networks, times), *_everything(photo, networks, max(times // 4, 2))]
     note = (
-        "Medians on one core, by the clock and of the processor's own time, which differ on a busy machine; and the most"
-        " memory that the process had held by then."
+        "Medians on one core, by the clock and of the processor's own time, which differ on a busy machine; and the"
+        " most memory that the process had held by then."
     )
     return Table("Milliseconds per face", ("what", "ms", "processor ms", "peak GB"), rows, note)
 
