@@ -163,7 +163,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--calibration", type=Path, help="of the dense points; default: the bundled one")
     parser.add_argument("--count", type=int, default=200, help="held-out pictures for points and masks")
     parser.add_argument("--people", type=int, default=50, help="people fitted from one photo")
-    parser.add_argument("--groups", type=int, default=16, help="people fitted from several photos")
+    parser.add_argument("--groups", type=int, default=12, help="people fitted from several photos")
     parser.add_argument("--faces", type=int, default=60, help="real portraits, but all of people seen twice")
     parser.add_argument("--workers", type=int, default=2, help="processes for fits")
     parser.add_argument("--known-focal", action="store_true", help="tell the fits the focal length, as EXIF would")

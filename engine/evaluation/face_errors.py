@@ -27,7 +27,7 @@ from .tables import Table, mean
 
 MEAN_HEAD, SIZE_ONLY, EXACT = "mean head", "true shape at the mean size", "exact points"
 KNOWN = ", focal length known"
-WITH_FOCAL = (MESH_RENDERS, DENSE, FUSED, EXACT)
+WITH_FOCAL = (DENSE, FUSED, EXACT)
 """What is also fitted with the true focal length, from one photo."""
 OF_SEVERAL = (MESH_RENDERS, DENSE, FUSED)
 """The ways of seeing that are tried on several photos."""
