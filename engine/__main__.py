@@ -36,7 +36,10 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
     job.add_argument("--hair", choices=("as-seen", "bald"), default="as-seen", help="as the photo shows it, or none")
     job.add_argument(
-        "--points", choices=("fused", "dense", "mediapipe"), default="fused", help="whose points the head is fitted to"
+        "--points",
+        choices=("mediapipe", "dense", "fused"),
+        default="mediapipe",
+        help="whose points the head is fitted to: MediaPipe's, the engine's own network's, or both",
     )
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")

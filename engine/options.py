@@ -8,7 +8,7 @@ from typing import Literal
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 HeadName = Literal["open", "flame"]
-PointsChoice = Literal["fused", "dense", "mediapipe"]
+PointsChoice = Literal["mediapipe", "dense", "fused"]
 HairChoice = Literal["as-seen", "bald"]
 Quality = Literal["draft", "standard", "best"]
 
@@ -27,7 +27,7 @@ class ReconstructOptions:
         identity_keys: how many identity components become shape keys in Blender (0 = none).
         model_folder: where the user's own model files are looked for.
         hair: "as-seen" makes the hair that the photo shows, "bald" leaves it out and completes the scalp's skin.
-        points: whose points the head is fitted to: the engine's own network's ("dense"), MediaPipe's, or both.
+        points: whose points the head is fitted to: MediaPipe's, the engine's own network's ("dense"), or both.
         seed: of every random draw.
     """
 
@@ -40,5 +40,5 @@ class ReconstructOptions:
     identity_keys: int = 20
     model_folder: Path | None = None
     hair: HairChoice = "as-seen"
-    points: PointsChoice = "fused"
+    points: PointsChoice = "mediapipe"
     seed: int = 0

@@ -94,6 +94,7 @@ PARTS_NETWORK = ModelFile(
     source="",
     files=("parts.safetensors",),
     bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
+    sha256="b23361b659a2fbfb1ed8b047659c0f7cde841eb284b89e66924a9033ed21ba5f",
 )
 POINTS_NETWORK = ModelFile(
     title="Dense Points",
@@ -102,5 +103,6 @@ POINTS_NETWORK = ModelFile(
     source="",
     files=("points.safetensors",),
     bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
+    sha256="b971be138abf0bf1d683966615780441497ce8c55087aa77140dac303f10206f",
 )
-MODELS = (OPEN_HEAD, FACE_LANDMARKER)
+MODELS = (OPEN_HEAD, POINTS_NETWORK, PARTS_NETWORK, FACE_LANDMARKER)

@@ -58,7 +58,7 @@ def test_regions_are_where_they_are(view, face, astronaut):
     hair = view.parts.on_picture(view.parts.group("hair"), *size)
     skin = view.parts.on_picture(view.parts.group("skin"), *size)
     nose = tuple(face.landmarks[4, [1, 0]].astype(int))
-    above = tuple((face.landmarks[10, [1, 0]] * 1.6 - face.landmarks[152, [1, 0]] * 0.6).astype(int).clip(0))
+    above = tuple((face.landmarks[10, [1, 0]] * 1.25 - face.landmarks[152, [1, 0]] * 0.25).astype(int))
     assert skin[nose] > 0.8
     assert hair[above] > 0.5 > skin[above]
 
