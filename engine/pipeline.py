@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .perception.parts import PartsObservation
     from .texture.result import TextureResult
 
+DEPTH_SURE = 0.85
+"""Least confidence of the parts network with which its depth shapes the hair; with less, hair stands off the temples."""
+
 
 def reconstruct(
     photo: Path, out: Path, options: ReconstructOptions | None = None, progress: Progress | None = None
@@ -112,7 +115,8 @@ def grow_hair(
     from .hair.build import make_hair
     from .hair.envelope import DepthMap
 
-    depth = None if parts is None else DepthMap.of(parts, photo.height, photo.width)
+    sure = parts is not None and parts.confidence > DEPTH_SURE
+    depth = DepthMap.of(parts, photo.height, photo.width) if parts is not None and sure else None
     hair = make_hair(
         head, fit.posed, fit.camera, photo.pixels, masks.hair, texture.illumination,
         texture_size=options.texture_size, depth=depth, seed=options.seed,

@@ -131,7 +131,7 @@ def _classify(scene: _Scene, seen: NDArray[np.float32] | None) -> NDArray[np.flo
     skin = _skin_density(scene)
     unary = np.log(prior + 1e-6)
     if seen is not None:
-        unary += SEEN_WEIGHT * seen
+        unary += SEEN_WEIGHT * (1.0 - ears(scene.frame)) * seen  # it does not know ears yet
     # At first only skin has a colour: what is not skin-coloured where hair may be teaches the colour of hair.
     colour = np.stack([skin, *np.full((3, *skin.shape), UNIFORM, np.float32)])
     chance = _softmax(unary + trust * colour)
