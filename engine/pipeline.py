@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .texture.result import TextureResult
 
 DEPTH_SURE = 0.85
-"""Least confidence of the parts network with which its depth shapes the hair; with less, hair stands off the temples."""
+"""Least confidence of the parts network with which its depth shapes the hair; with less, temples grow tufts."""
 
 
 def reconstruct(

@@ -16,6 +16,8 @@ from .detector import DENSE_CALIBRATION, DetectorModel, load_detector
 from .pose import similarity
 
 Array = NDArray[np.float64]
+DENSE_FOCAL_DEVIATION = 0.5
+"""With exact points and a guessed focal length, the guess is nearly all of the error (docs/perception.md)."""
 DOUBT_RANGE = (0.5, 8.0)
 """How far a point's expected error may be from the usual one, as a factor."""
 
@@ -28,11 +30,14 @@ class Sighting:
         embedding: where they are on the head.
         observed: (N,3) x, y, relative depth, pixels.
         detector: how they err; infinite deviation where a point says nothing.
+        focal_deviation: of the logarithm of a guessed focal length, where the points hold enough perspective to solve
+            for it; 0 keeps the guess.
     """
 
     embedding: LandmarkEmbedding
     observed: Array
     detector: DetectorModel
+    focal_deviation: float = 0.0
 
     @property
     def deep(self) -> NDArray[np.bool_]:
@@ -87,7 +92,8 @@ def dense_sighting(head: HeadModel, dense: DensePoints, detector: DetectorModel 
     if detector.usual is not None:
         doubt = np.clip(dense.deviation / scale / detector.usual, *DOUBT_RANGE)
         deviation = deviation * doubt[:, [0, 0, 1]]
-    return Sighting(at_vertices(head, dense.vertices), observed, replace(detector, deviation=deviation))
+    detector = replace(detector, deviation=deviation)
+    return Sighting(at_vertices(head, dense.vertices), observed, detector, DENSE_FOCAL_DEVIATION)
 
 
 def fused(first: Sighting, second: Sighting) -> Sighting:
@@ -99,7 +105,8 @@ def fused(first: Sighting, second: Sighting) -> Sighting:
         np.concatenate([first.embedding.barycentrics, second.embedding.barycentrics]),
     )
     detector = first.detector.beside(replace(second.detector, deviation=flat))
-    return Sighting(embedding, np.concatenate([first.observed, second.observed]), detector)
+    observed = np.concatenate([first.observed, second.observed])
+    return Sighting(embedding, observed, detector, max(first.focal_deviation, second.focal_deviation))
 
 
 def at_vertices(head: HeadModel, vertices: NDArray[np.int32]) -> LandmarkEmbedding:

@@ -25,7 +25,6 @@ from .size import growth
 from .solver import Evidence, Solution, State, solve_part
 
 Array = NDArray[np.float64]
-FOCAL_DEVIATION = 0.0  # logarithm; landmarks hold too little perspective to solve for it
 ITERATIONS = {"draft": 6, "standard": 12, "best": 25}
 
 
@@ -109,7 +108,7 @@ def state_problem(
     center = np.array([width, height]) / 2.0
     evidence = Evidence(
         np.where(seen[:, None], observed, 0.0), deviation, 1.0 / scale, center, focal,
-        0.0 if known else FOCAL_DEVIATION,
+        0.0 if known else sighting.focal_deviation,
     )  # fmt: skip
     distance = focal / scale
     middle = observed[deep].mean(axis=0)[:2]
