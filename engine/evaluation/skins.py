@@ -93,32 +93,14 @@ def makehuman_triangles(head: HeadModel) -> NDArray[np.float32]:
     return triangles
 
 
-class _ById:
-    """Compares heads by identity: arrays cannot be hashed."""
-
-    def __init__(self, head: HeadModel) -> None:
-        self.head = head
-
-    def __hash__(self) -> int:
-        return id(self.head)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ById) and other.head is self.head
-
-
+@lru_cache(maxsize=2)
 def canvas(head: HeadModel, size: int) -> SkinCanvas:
     """The head's canvas at a texture size; kept for the next call."""
-    return _canvas(_ById(head), size)
-
-
-@lru_cache(maxsize=2)
-def _canvas(key: _ById, size: int) -> SkinCanvas:
     import cv2
     import torch
 
     from ..render.rasterize import rasterize_uv
 
-    head = key.head
     raster = rasterize_uv(torch.tensor(head.uv), torch.tensor(head.uv_faces), size)
     mask = raster.mask.numpy()
     face, weights = raster.face.numpy()[mask], raster.barycentrics.numpy()[mask][..., None]

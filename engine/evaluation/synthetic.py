@@ -139,8 +139,8 @@ def draw(
         illumination,
         background=random_background(camera.width, rng),
         gloss=gloss(head),
-        opacity=_lashes(_Key(head), lashes),
-        occlusion=_occlusion(_Key(head), bool(expression[head.expression_names.index("jawOpen")] > 0.1)),
+        opacity=_lashes(head, lashes),
+        occlusion=_occlusion(head, bool(expression[head.expression_names.index("jawOpen")] > 0.1)),
     )
     return spoil(picture[..., :3], rng)
 
@@ -262,38 +262,24 @@ def spoil(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     return np.array(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
 
 
-class _Key:
-    """Compares heads by identity: arrays cannot be hashed."""
-
-    def __init__(self, head: HeadModel) -> None:
-        self.head = head
-
-    def __hash__(self) -> int:
-        return id(self.head)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.head is self.head
-
-
-def _lashes(key: _Key, density: float) -> NDArray[np.float32]:
+def _lashes(head: HeadModel, density: float) -> NDArray[np.float32]:
     """(V,) opacity with lashes of some density."""
-    opacity = _full_lashes(key)
+    opacity = _full_lashes(head)
     return np.where(opacity < 1, opacity * density, 1.0).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
-def _full_lashes(key: _Key) -> NDArray[np.float32]:
+def _full_lashes(head: HeadModel) -> NDArray[np.float32]:
     from ..render.look import lash_opacity
 
-    return lash_opacity(key.head)
+    return lash_opacity(head)
 
 
 @lru_cache(maxsize=4)
-def _occlusion(key: _Key, open_mouth: bool) -> NDArray[np.float32]:
+def _occlusion(head: HeadModel, open_mouth: bool) -> NDArray[np.float32]:
     """(V,) share of the surroundings each vertex sees on the mean head, mouth shut or half open."""
     from ..render.occlusion import ambient_occlusion
 
-    head = key.head
     vertices = head.vertices
     if open_mouth and "jawOpen" in head.expression_names:
         vertices = vertices + 0.5 * head.expression_basis[head.expression_names.index("jawOpen")]

@@ -65,30 +65,9 @@ def scalp_centre(vertices: NDArray, head: HeadModel) -> NDArray[np.float64]:
     return (scalp.min(0) + scalp.max(0)) / 2
 
 
+@lru_cache(maxsize=2)
 def scalp_grid(head: HeadModel) -> ScalpGrid:
     """The grid of a head model; kept warm between jobs."""
-    return _cached(_Key(head))
-
-
-class _Key:
-    """Compares head models by identity, since arrays cannot be hashed."""
-
-    def __init__(self, head: HeadModel) -> None:
-        self.head = head
-
-    def __hash__(self) -> int:
-        return id(self.head)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.head is self.head
-
-
-@lru_cache(maxsize=2)
-def _cached(key: _Key) -> ScalpGrid:
-    return _build(key.head)
-
-
-def _build(head: HeadModel) -> ScalpGrid:
     down = np.linspace(0.0, REACH, ROWS)
     turns = np.arange(COLUMNS) / COLUMNS
     around = 2 * np.pi * (turns[None] + SWIRL * np.exp(-SWIRL_FADES * down / np.pi)[:, None])

@@ -44,9 +44,11 @@ class LandmarkEmbedding:
         return points
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HeadModel:
     """A parametric head: metres, Y up, face to +Z, the neutral mean at rest.
+
+    Arrays have no hash: models are the same only if they are one object, and may be keys of caches as such.
 
     Shapes: V vertices, F triangles, P polygons, T texture vertices, K identity components, E expressions, J joints.
 

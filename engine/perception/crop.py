@@ -67,10 +67,14 @@ class Window:
 
     def to_picture(self, points: NDArray, pixels: int) -> NDArray[np.float64]:
         """(478,3) points seen in the window, to pixels of the picture, depth too; mirroring is undone."""
+        found = self.unmapped(points, pixels)
+        return found[MIRROR] if self.flipped else found
+
+    def unmapped(self, points: NDArray, pixels: int) -> NDArray[np.float64]:
+        """(N,3) places and depth in the window, to pixels of the picture, in the order they come."""
         matrix = self.matrix(pixels)
         flat = (points[:, :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-        found = np.column_stack([flat, points[:, 2] * (self.side / pixels)])
-        return found[MIRROR] if self.flipped else found
+        return np.column_stack([flat, points[:, 2] * (self.side / pixels)])
 
     def varied(self, shift: tuple[float, float], scale: float, roll: float, flipped: bool) -> Window:
         """A neighbour: shift in sides, scale as a factor, roll in radians."""
@@ -82,7 +86,12 @@ def window_around(points: NDArray, margin: float = MARGIN) -> Window:
     """The upright window around a face's points, (478,2+): its roll is that of the outer eye corners."""
     across = points[OUTER_CORNERS[1], :2] - points[OUTER_CORNERS[0], :2]
     roll = float(np.arctan2(across[1], across[0]))
+    return window_holding(points[:MESH_POINTS, :2], roll, margin)
+
+
+def window_holding(points: NDArray, roll: float, margin: float) -> Window:
+    """The window of a roll (radians) in whose middle points (N,2) are; `margin` is its side over their longer one."""
     axes = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    turned = points[:MESH_POINTS, :2] @ axes.T
+    turned = points @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     return Window(axes.T @ ((low + high) / 2), float((high - low).max()) * margin, roll)

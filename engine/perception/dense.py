@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..devices import single_threaded_torch
-from ..errors import ModelFileError
 from ..models.registry import POINTS_NETWORK
-from .crop import Window
+from .crop import Window, window_holding
 
 if TYPE_CHECKING:
     from .networks.points import PointsNetwork
@@ -130,11 +129,7 @@ def window_of_points(points: NDArray, which: PointSet) -> Window:
 
 
 def _window(points: NDArray, upright: NDArray) -> Window:
-    roll = float(np.arctan2(upright[0], -upright[1]))
-    axes = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    turned = points @ axes.T
-    low, high = turned.min(axis=0), turned.max(axis=0)
-    return Window(axes.T @ ((low + high) / 2), float((high - low).max()) / FILL, roll)
+    return window_holding(points, float(np.arctan2(upright[0], -upright[1])), 1.0 / FILL)
 
 
 def _look(
@@ -152,10 +147,8 @@ def _look(
     visible, face = seen.visible.sigmoid().numpy(), seen.face.sigmoid().numpy()
     points, deviation = seen.points.numpy().astype(np.float64), seen.log_deviation.exp().numpy()
     for number, window in enumerate(windows):
-        scale, matrix = window.side / SIDE, window.matrix(SIDE)
-        flat = (points[number, :, :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-        points[number] = np.column_stack([flat, points[number, :, 2] * scale])
-        deviation[number] *= scale
+        points[number] = window.unmapped(points[number], SIDE)
+        deviation[number] *= window.side / SIDE
         if window.flipped:
             for values in (points, deviation, visible):
                 values[number] = values[number][which.mirror]
@@ -170,12 +163,10 @@ def load_points_network(weights: Path | None = None) -> tuple[PointsNetwork, Poi
     Raises:
         ModelFileError: the file is missing, damaged, or another network's.
     """
+    from .networks.weights import file_version
+
     path = weights or POINTS_NETWORK.require()
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ModelFileError(f"The network {path} cannot be read ({error}).", "Choose a file that is there.") from error
-    return _load(path, weights is None, (status.st_mtime_ns, status.st_size))
+    return _load(path, weights is None, file_version(path))
 
 
 @lru_cache(maxsize=2)

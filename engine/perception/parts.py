@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..devices import single_threaded_torch
-from ..errors import ModelFileError
 from ..models.registry import PARTS_NETWORK
 from .crop import Window
 from .depth_scale import decode_depth
@@ -63,16 +62,7 @@ class PartsObservation:
         Returns:
             (height,width).
         """
-        import cv2
-
-        matrix = self.window.matrix(values.shape[0])
-        shift = 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5  # OpenCV counts pixel centres from 0
-        matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(
-            values.astype(np.float32), matrix, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(outside,),
-        )  # fmt: skip
+        return self._seen_from(np.eye(3), values, (width, height), outside)
 
     def on_window(self, values: NDArray, window: Window, pixels: int, outside: float = 0.0) -> NDArray[np.float32]:
         """A map of this window as another window of the same picture shows it.
@@ -84,17 +74,22 @@ class PartsObservation:
         Returns:
             (pixels,pixels).
         """
+        there = np.vstack([window.matrix(pixels), [0.0, 0.0, 1.0]])
+        return self._seen_from(np.linalg.inv(there), values, (pixels, pixels), outside)
+
+    def _seen_from(
+        self, to_picture: NDArray, values: NDArray, size: tuple[int, int], outside: float
+    ) -> NDArray[np.float32]:
+        """A map (S,S) on a canvas (width, height) whose places `to_picture` (3,3) takes to the picture."""
         import cv2
 
-        there = np.vstack([window.matrix(pixels), [0.0, 0.0, 1.0]])
-        matrix = (np.vstack([self.window.matrix(values.shape[0]), [0.0, 0.0, 1.0]]) @ np.linalg.inv(there))[:2]
-        shift = 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+        matrix = (np.vstack([self.window.matrix(values.shape[0]), [0.0, 0.0, 1.0]]) @ to_picture)[:2]
+        shift = 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5  # OpenCV counts pixel centres from 0
         matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(
-            values.astype(np.float32), matrix, (pixels, pixels), flags=flags, borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(outside,),
-        )  # fmt: skip
+            values.astype(np.float32), matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=(outside,)
+        )
 
 
 def see_parts(
@@ -142,12 +137,10 @@ def load_parts_network(weights: Path | None = None) -> AttentionUNet:
     Raises:
         ModelFileError: the file is missing, damaged, or another network's.
     """
+    from .networks.weights import file_version
+
     path = weights or PARTS_NETWORK.require()
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ModelFileError(f"The network {path} cannot be read ({error}).", "Choose a file that is there.") from error
-    return _load(path, weights is None, (status.st_mtime_ns, status.st_size))
+    return _load(path, weights is None, file_version(path))
 
 
 @lru_cache(maxsize=2)

@@ -83,31 +83,13 @@ class UvSurface:
         return out
 
 
+@lru_cache(maxsize=4)
 def uv_surface(head: HeadModel, size: int) -> UvSurface:
     """The surface of a head model at a texture size; kept warm between jobs."""
-    return _cached(_Key(head), size)
-
-
-class _Key:
-    """Compares head models by identity, since arrays cannot be hashed."""
-
-    def __init__(self, head: HeadModel) -> None:
-        self.head = head
-
-    def __hash__(self) -> int:
-        return id(self.head)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.head is self.head
-
-
-@lru_cache(maxsize=4)
-def _cached(key: _Key, size: int) -> UvSurface:
     import torch
 
     from ..render.rasterize import rasterize_uv
 
-    head = key.head
     raster = rasterize_uv(torch.tensor(head.uv), torch.tensor(head.uv_faces), size)
     face = raster.face.numpy()
     mask = face >= 0
@@ -115,7 +97,7 @@ def _cached(key: _Key, size: int) -> UvSurface:
     faces = np.take(face, texels).astype(np.int64)
     weights = np.take(raster.barycentrics.numpy().reshape(-1, 3), texels, axis=0)
     mirror_map = _mirror_map(head, size, texels, faces, weights)
-    coarse = _cached(key, size // 4) if size >= LARGE else None
+    coarse = uv_surface(head, size // 4) if size >= LARGE else None
     return UvSurface(size, mask, texels, faces, weights, mirror_map, *_padding(mask), coarse)
 
 
@@ -148,13 +130,13 @@ def _padding(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 @lru_cache(maxsize=2)
-def _cached_edges(key: _Key) -> NDArray[np.int32]:
-    return edges_of(key.head.faces)
+def _cached_edges(head: HeadModel) -> NDArray[np.int32]:
+    return edges_of(head.faces)
 
 
 def surface_edges(head: HeadModel) -> NDArray[np.int32]:
     """(E,2) edges of the head's mesh, kept warm between jobs."""
-    return _cached_edges(_Key(head))
+    return _cached_edges(head)
 
 
 def vertex_normals(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -72,6 +72,19 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network]) -> Netw
     return network.eval().requires_grad_(False)
 
 
+def file_version(path: Path) -> tuple[int, int]:
+    """What tells a file that was replaced from the one that was read: when it was written, and its size.
+
+    Raises:
+        ModelFileError: it cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ModelFileError(f"The network {path} cannot be read ({error}).", "Choose a file that is there.") from error
+    return status.st_mtime_ns, status.st_size
+
+
 def channels_last(network: Network) -> Network:
     """The network with its kernels stored channels last: a quarter to a half faster on a CPU."""
     for weight in network.parameters():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...evaluation.skins import IRIS_RADIUS
 from ...heads.model import HeadModel
 from ...perception.dense import PointSet
 from ...perception.topology import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
@@ -89,8 +90,6 @@ def _eye_centres(head: HeadModel) -> NDArray:
 
 def _iris_vertices(head: HeadModel, side: str) -> list[int]:
     """The pupil's vertex and some on the rim of the iris."""
-    from ...evaluation.skins import IRIS_RADIUS
-
     eye = head.joints[head.joint_names.index(f"eye.{side}")]
     ball = np.flatnonzero(head.regions[f"eye.{side}"])
     offset = head.vertices[ball] - eye

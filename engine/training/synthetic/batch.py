@@ -16,6 +16,8 @@ from .scene import REGIONS, Lamp, Prop, Scene
 
 SKY = Lamp(np.array([0.0, 0.8, 0.6], np.float32), np.zeros(3, np.float32), 0.6)
 """The first lamp of every scene: no light of its own, but its shadow dims the soft light."""
+SUPERSAMPLE = 2
+"""Samples per pixel along one side."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,6 @@ class Batch:
     lamp_softness: Tensor
     eye: Tensor
     screen: Tensor
-    supersample: int = 2
 
     @staticmethod
     def of(scenes: Sequence[Scene], look: HeadLook) -> Batch:
@@ -150,6 +151,11 @@ class Batch:
         """(B,3) least and greatest coordinates."""
         return self.vertices.amin(1), self.vertices.amax(1)
 
+    @property
+    def samples(self) -> Tensor:
+        """(B,V,3) as `screen`, but in samples."""
+        return self.screen * self.screen.new_tensor([SUPERSAMPLE, SUPERSAMPLE, 1.0])
+
     def corners(self, scene: Tensor, face: Tensor) -> Tensor:
         """(P,3) vertices of faces (P,) of scenes (P,), counted through all scenes."""
         return self.faces[scene, face] + (scene * self.vertices.shape[1])[:, None]
@@ -157,7 +163,7 @@ class Batch:
     def triangles(self, sheer: bool, of: Tensor | None = None) -> Tensor:
         """(B,F,3,3) screen triangles in samples, or those of other places (B,V,3); faces of the other kind are at 0."""
         if of is None:
-            of = self.screen * self.screen.new_tensor([self.supersample, self.supersample, 1.0])
+            of = self.samples
         scene = torch.arange(len(of), device=of.device)[:, None, None]
         return of[scene, self.faces] * (self.sheer == sheer)[..., None, None]
 

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from ...heads.model import HeadModel
 from .groom import Growth, Roots, at, grow, ribbons, scatter
 from .hair import GREYS, smooth_noise
-from .propmesh import HeadId, Mesh, cut, follow, join, make_prop, split_edges, used, vertex_normals
+from .propmesh import Mesh, cut, follow, join, make_prop, split_edges, used, vertex_normals
 from .scalp import smooth_skin
 from .scene import Prop
 
@@ -45,13 +45,13 @@ def beard(head: HeadModel, rng: np.random.Generator, kind: str | None = None) ->
         kind: one of `KINDS`, None for a random one.
     """
     style = draw_beard(rng, kind)
-    skin = _face_skin(HeadId(head))
+    skin = _face_skin(head)
     inside = cover(head, skin.vertices, style.kind, rng)
     shell = _shell(skin, inside, style, rng)
     strands, roots = _strands(head, skin, inside, style, rng)
     mesh = join([shell, strands])
     mesh = mesh.with_values(np.clip(mesh.values / mesh.values.mean(), *GREYS))
-    anchors, weights = follow(head, np.concatenate([shell.vertices, roots]), _bearded(HeadId(head)))
+    anchors, weights = follow(head, np.concatenate([shell.vertices, roots]), _bearded(head))
     return make_prop(f"beard:{style.kind}", "hair", mesh, anchors, weights, gloss=0.1)
 
 
@@ -64,9 +64,9 @@ def draw_beard(rng: np.random.Generator, kind: str | None = None) -> Beard:
 
 
 @lru_cache(maxsize=2)
-def _face_skin(key: HeadId) -> Mesh:
+def _face_skin(head: HeadModel) -> Mesh:
     """The lower face and throat in triangles of `EDGE`, with normals as values."""
-    mesh = smooth_skin(key)
+    mesh = smooth_skin(head)
     low = mesh.vertices[mesh.faces]
     mesh = used(mesh, ((low[..., 1] < 0.045) & (low[..., 1] > -0.12) & (low[..., 2] > SIDEBURN - 0.01)).all(axis=1))
     for _ in range(3):
@@ -76,9 +76,8 @@ def _face_skin(key: HeadId) -> Mesh:
 
 
 @lru_cache(maxsize=2)
-def _bearded(key: HeadId) -> NDArray[np.int64]:
+def _bearded(head: HeadModel) -> NDArray[np.int64]:
     """Skin vertices that a beard may go along with."""
-    head = key.head
     hidden = head.regions["eye_sockets"] | head.regions["inner_mouth"] | head.regions["lips"] | head.regions["ears"]
     return np.flatnonzero(head.regions["skin"] & ~hidden & (head.vertices[:, 1] < 0.06))
 

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from ...heads.model import HeadModel
 from .groom import Growth, Roots, at, grow, ribbons, scatter
-from .propmesh import HeadId, Mesh, cut, follow, join, make_prop, split_edges, used, vertex_normals
+from .propmesh import Mesh, cut, follow, join, make_prop, split_edges, used, vertex_normals
 from .scalp import smooth_skin
 from .scene import Prop
 from .solids import ellipsoid
@@ -140,7 +140,7 @@ def _tie(head: HeadModel, rng: np.random.Generator) -> NDArray[np.float64]:
     """(3,) a place at the back of the head, between the nape and the top."""
     angle = rng.uniform(0.05, 1.1)
     ray = np.array([0, np.sin(angle), -np.cos(angle)])
-    skin = smooth_skin(HeadId(head)).vertices
+    skin = smooth_skin(head).vertices
     offset = skin - CENTRE
     return CENTRE + ray * float((offset @ ray)[np.linalg.norm(np.cross(offset, ray), axis=1) < 0.015].max())
 
@@ -209,7 +209,7 @@ def lengths(style: Cut, points: NDArray) -> NDArray[np.float64]:
 
 def _fine_skin(head: HeadModel) -> Mesh:
     """The upper skin in triangles of `SHELL_EDGE`, with normals as values."""
-    mesh = smooth_skin(HeadId(head))
+    mesh = smooth_skin(head)
     mesh = used(mesh, mesh.vertices[mesh.faces][..., 1].max(axis=1) > -0.06)
     for _ in range(2):
         corners = mesh.vertices[mesh.faces]

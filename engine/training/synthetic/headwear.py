@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from ...heads.model import HeadModel
 from .clothing import cloth_colour, shoulders
 from .hair import CENTRE, smooth_noise
-from .propmesh import HeadId, Mesh, coloured, cut, follow, grid_faces, join, make_prop, tube, used
+from .propmesh import Mesh, coloured, cut, follow, grid_faces, join, make_prop, tube, used
 from .scalp import height, outer_skin
 from .scene import Prop
 from .solids import ellipsoid
@@ -81,9 +81,9 @@ def _directions(points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 @lru_cache(maxsize=2)
-def _hull_radii(key: HeadId) -> NDArray[np.float64]:
+def _hull_radii(head: HeadModel) -> NDArray[np.float64]:
     """(ROWS,COLUMNS) metres from `CENTRE` to the head's smoothed outside, ears pressed in a little."""
-    skin = outer_skin(key).vertices
+    skin = outer_skin(head).vertices
     offset = skin - CENTRE
     radius = np.linalg.norm(offset, axis=1)
     row = (np.arccos(offset[:, 1] / radius) / np.pi * (ROWS - 1)).round().astype(int)
@@ -101,7 +101,7 @@ def hull(head: HeadModel, lift: float) -> Mesh:
     down = np.linspace(0, np.pi, ROWS)[:, None]
     around = np.linspace(0, 2 * np.pi, COLUMNS, endpoint=False)[None]
     ray = np.stack(np.broadcast_arrays(np.sin(down) * np.sin(around), np.cos(down), np.sin(down) * np.cos(around)), -1)
-    places = CENTRE + ray * (_hull_radii(HeadId(head)) + lift)[..., None]
+    places = CENTRE + ray * (_hull_radii(head) + lift)[..., None]
     values = np.stack(np.broadcast_arrays(down, around), axis=-1).reshape(-1, 2)
     return Mesh(places.reshape(-1, 3), grid_faces(ROWS, COLUMNS, wrap_columns=True), values)
 

@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from ...heads.model import HeadModel
 from .clothing import cloth_colour
 from .hair import smooth_noise
-from .propmesh import HeadId, Mesh, coloured, cut, follow, join, make_prop, split_edges, spread, tube, used
+from .propmesh import Mesh, coloured, cut, follow, join, make_prop, split_edges, spread, tube, used
 from .scalp import lifted, smooth_skin
 from .scene import Prop
 from .solids import ellipsoid
@@ -122,7 +122,7 @@ def _turned(mesh: Mesh, across: NDArray, along: NDArray, out: NDArray, place: ND
 def _hand_on_face(head: HeadModel, tone: NDArray, rng: np.random.Generator) -> Mesh:
     """A hand that touches cheek, chin, mouth, brow or eye."""
     x, y, z, angle = TOUCHED[rng.integers(len(TOUCHED))] + rng.normal(0, 1, 4) * [0.008, 0.008, 0, 14]
-    skin = smooth_skin(HeadId(head))
+    skin = smooth_skin(head)
     nearest = int(np.argmin(np.linalg.norm(skin.vertices - [x, y, z], axis=1)))
     out = skin.values[nearest] * 0.6 + np.array([0.15, 0, 0.5])
     out /= np.linalg.norm(out)
@@ -207,7 +207,7 @@ def _mask(head: HeadModel, rng: np.random.Generator) -> Prop:
         np.array([0.015, 0.015, 0.016]),
         cloth_colour(rng),
     ][rng.choice(4, p=[0.4, 0.25, 0.2, 0.15])]
-    skin = smooth_skin(HeadId(head))
+    skin = smooth_skin(head)
     face = used(skin, (skin.vertices[skin.faces][..., 2] > 0.0).all(axis=1))
     for _ in range(2):
         corners = face.vertices[face.faces]

@@ -202,19 +202,6 @@ def coloured(mesh: Mesh, colour: NDArray | Sequence[float]) -> Mesh:
     return Mesh(mesh.vertices, mesh.faces, np.broadcast_to(np.asarray(colour, np.float64), (len(mesh.vertices), 3)))
 
 
-class HeadId:
-    """Compares heads by identity: arrays cannot be hashed."""
-
-    def __init__(self, head: HeadModel) -> None:
-        self.head = head
-
-    def __hash__(self) -> int:
-        return id(self.head)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, HeadId) and other.head is self.head
-
-
 def follow(head: HeadModel, points: NDArray, handles: NDArray[np.int64] | None = None) -> tuple[NDArray, NDArray]:
     """What each point goes along with: weights fade out before one handle is exchanged for another.
 
@@ -224,7 +211,7 @@ def follow(head: HeadModel, points: NDArray, handles: NDArray[np.int64] | None =
     Returns:
         (N,4) int32 head vertices and (N,4) float32 weights whose rows sum to 1.
     """
-    handles = still_handles(HeadId(head)) if handles is None else handles
+    handles = still_handles(head) if handles is None else handles
     distance, place = KDTree(head.vertices[handles]).query(points, FOLLOWED + 1)
     nearness = 1 / np.maximum(distance, 1e-4)
     weights = np.maximum(nearness[:, :FOLLOWED] - nearness[:, FOLLOWED:], 1e-6) ** 1.5
@@ -233,9 +220,8 @@ def follow(head: HeadModel, points: NDArray, handles: NDArray[np.int64] | None =
 
 
 @lru_cache(maxsize=2)
-def still_handles(key: HeadId) -> NDArray[np.int64]:
+def still_handles(head: HeadModel) -> NDArray[np.int64]:
     """(H,) vertices spread over the skin that expressions leave in place."""
-    head = key.head
     moved = np.linalg.norm(head.expression_basis, axis=2).max(axis=0)
     hidden = head.regions["eye_sockets"] | head.regions["inner_mouth"]
     return spread(head, head.regions["skin"] & (moved < STILL) & ~hidden, HANDLE_SPACING)

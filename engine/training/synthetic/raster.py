@@ -18,10 +18,9 @@ from torch import Tensor
 from ...heads.model import HeadModel
 from ...render.lighting import linear_to_srgb, sh_basis, srgb_to_linear
 from ...render.rasterize import Raster, get_rasterizer
-from .batch import Batch, HeadLook
+from .batch import SUPERSAMPLE, Batch, HeadLook
 from .scene import REGIONS, Scene
 
-SUPERSAMPLE = 2
 SHADOW_SIDE = 256
 SHADOW_SLACK, SHADOW_LIFT = 0.004, 0.004
 """Metres behind a shadow map's surface that still count as lit, and that a place is lifted off its own surface: a
@@ -255,7 +254,7 @@ class _ShadowMap:
 def _visible(batch: Batch, raster: Raster) -> Tensor:
     """(B,V) bool, head vertices that are inside the picture and not behind anything."""
     size = raster.face.shape[-1]
-    place = batch.screen[:, : batch.look.vertices] * batch.screen.new_tensor([SUPERSAMPLE, SUPERSAMPLE, 1.0])
+    place = batch.samples[:, : batch.look.vertices]
     # Silhouettes fall between samples: the farthest of the neighbours decides.
     nearest = raster.depth.nan_to_num(posinf=1e6)[:, None]
     farthest = torch.nn.functional.max_pool2d(nearest, 3, 1, 1)[:, 0]

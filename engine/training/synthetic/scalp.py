@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from ...heads.model import HeadModel
-from .propmesh import HeadId, Mesh, split_edges, used, vertex_normals
+from .propmesh import Mesh, split_edges, used, vertex_normals
 
 NEAR = 0.03
 """Metres beneath the skin up to which a point counts as sunk in, not as behind the head."""
 
 
 @lru_cache(maxsize=2)
-def outer_skin(key: HeadId) -> Mesh:
+def outer_skin(head: HeadModel) -> Mesh:
     """The bust's skin without sockets and mouth, edges up to about 5 mm, with (V,3) normals as values."""
-    head = key.head
     hidden = head.regions["eye_sockets"] | head.regions["inner_mouth"]
     outside = head.regions["skin"] & ~hidden
     vertices = head.vertices.astype(np.float64)
@@ -31,23 +30,23 @@ def outer_skin(key: HeadId) -> Mesh:
 
 
 @lru_cache(maxsize=2)
-def smooth_skin(key: HeadId) -> Mesh:
+def smooth_skin(head: HeadModel) -> Mesh:
     """`outer_skin` without the ears."""
-    mesh = outer_skin(key)
-    ears = key.head.vertices[key.head.regions["ears"]]
+    mesh = outer_skin(head)
+    ears = head.vertices[head.regions["ears"]]
     apart, _ = KDTree(ears).query(mesh.vertices)
     return used(mesh, (apart[mesh.faces] > 0.004).all(axis=1))
 
 
 @lru_cache(maxsize=2)
-def _tree(key: HeadId) -> KDTree:
-    return KDTree(smooth_skin(key).vertices)
+def _tree(head: HeadModel) -> KDTree:
+    return KDTree(smooth_skin(head).vertices)
 
 
 def height(head: HeadModel, points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) metres of points above the skin, ears left out, and (N,3) the direction away from it."""
-    skin = smooth_skin(HeadId(head))
-    distance, nearest = _tree(HeadId(head)).query(points, 4)
+    skin = smooth_skin(head)
+    distance, nearest = _tree(head).query(points, 4)
     share = 1 / np.maximum(distance, 1e-4) ** 2
     share /= share.sum(axis=1, keepdims=True)
     normal = (skin.values[nearest] * share[..., None]).sum(axis=1)

@@ -17,7 +17,6 @@ from engine.training.synthetic.cards import build_style, read_hair
 from engine.training.synthetic.hair import CUTS, beard_colour, brow_colour, hair_colour, shell_style
 from engine.training.synthetic.prop_store import props_from_arrays, props_to_arrays
 from engine.training.synthetic.propmesh import (
-    HeadId,
     Mesh,
     cut,
     follow,
@@ -88,7 +87,7 @@ def test_splitting_edges_opens_no_gap() -> None:
 def test_followers_move_with_the_head_and_smoothly() -> None:
     points = HEAD.vertices[HEAD.regions["scalp"]] * 1.05
     anchors, weights = follow(HEAD, points)
-    assert np.isin(anchors, still_handles(HeadId(HEAD))).all()
+    assert np.isin(anchors, still_handles(HEAD)).all()
     moved = HEAD.vertices + np.array([0.01, -0.02, 0.03], np.float32)
     shift = ((moved - HEAD.vertices)[anchors] * weights[..., None]).sum(axis=1)
     np.testing.assert_allclose(shift, np.tile([0.01, -0.02, 0.03], (len(points), 1)), atol=1e-6)
