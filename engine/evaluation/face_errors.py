@@ -14,7 +14,7 @@ from ..errors import EngineError
 from ..fitting.detector import DetectorModel
 from ..fitting.pose import similarity
 from ..fitting.several import fit_several
-from ..fitting.sighting import Sighting, at_vertices
+from ..fitting.sighting import DENSE_FOCAL_DEVIATION, Sighting, at_vertices
 from ..heads.loader import load_head
 from ..heads.model import HeadModel
 from ..media.photo import Photo
@@ -140,7 +140,8 @@ def exact_sighting(head: HeadModel, picture: HeldOut, dense: DensePoints) -> Sig
     none = np.zeros((0, count, 3))
     deviation = np.full((count, 3), EXACT_DEVIATION)
     detector = DetectorModel(np.zeros((count, 3)), np.zeros((5, count, 3)), none, none, none, deviation)
-    return Sighting(at_vertices(head, dense.vertices), true_points(head, picture, dense.vertices), detector)
+    observed = true_points(head, picture, dense.vertices)
+    return Sighting(at_vertices(head, dense.vertices), observed, detector, DENSE_FOCAL_DEVIATION)
 
 
 def one_photo_table(people: Sequence[PersonErrors]) -> Table:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .points import PointModel
 
 Array = NDArray[np.float64]
-CAMERA_PARAMETERS = 8  # rotation 3, translation 3, log focal length, depth offset
+CAMERA_PARAMETERS = 8  # rotation 3, translation 3, log focal length and distance together (dolly zoom), depth offset
 DEPTH_OFFSET_DEVIATION = 0.3  # metres; where the detector puts depth zero is its own affair
 
 
@@ -86,7 +86,7 @@ def predict(model: PointModel, evidence: Evidence, state: State) -> tuple[Array,
 
 
 def jacobian(model: PointModel, evidence: Evidence, state: State, points: Array) -> Array:
-    """(N,3,8+P) derivative of `predict` by rotation (from the left), translation, log focal, depth offset, values."""
+    """(N,3,8+P) derivative of `predict` by rotation (from the left), translation, dolly zoom, depth offset, values."""
     count, scale = len(points), evidence.metres_per_pixel * state.focal
     motion = np.zeros((count, 3, CAMERA_PARAMETERS + len(model.basis)))
     arm = points - state.translation
@@ -101,8 +101,8 @@ def jacobian(model: PointModel, evidence: Evidence, state: State, points: Array)
     enlargement = scale / state.translation[2]
     result[:, 2] = motion[:, 2] * enlargement
     result[:, 2, 5] = -arm[:, 2] * enlargement / state.translation[2]  # depth is relative to the head's own
-    result[:, :2, 6] = slope * scale
-    result[:, 2, 6] = arm[:, 2] * enlargement
+    # A longer lens from further away: size stays, only perspective changes, which the other coordinates hardly imitate.
+    result[:, :2, 6] = slope * scale + result[:, :2, 5] * state.translation[2]
     result[:, 2, 7] = 1.0
     result[:, :, :3] += _turning(model.errors(state.values) @ state.rotation.T)
     result[:, :, CAMERA_PARAMETERS:] += _turned(model.error_basis, state.rotation)
@@ -125,10 +125,11 @@ def _turned(basis: Array, rotation: Array) -> Array:
 
 def moved(state: State, step: NDArray) -> State:
     """The state after a step (8+P,)."""
+    dolly = float(np.exp(step[6]))
     return State(
         rotation_matrix(step[:3]) @ state.rotation,
-        state.translation + step[3:6],
-        state.focal * float(np.exp(step[6])),
+        (state.translation + step[3:6]) * [1.0, 1.0, dolly],
+        state.focal * dolly,
         state.depth_offset + float(step[7]),
         state.values + step[CAMERA_PARAMETERS:],
     )

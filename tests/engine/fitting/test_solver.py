@@ -119,6 +119,17 @@ def test_the_focal_length_is_recovered_when_it_may_move(points):
     assert solution.state.focal == pytest.approx(900, rel=0.02)
 
 
+@pytest.mark.parametrize("distance", [0.5, 4.0])
+def test_the_focal_length_of_a_face_of_unknown_shape_is_found_in_a_few_steps(head, points, distance):
+    """A dolly zoom changes perspective alone, so that shape and lens do not have to chase each other."""
+    truth = np.concatenate([np.random.default_rng(2).standard_normal(20), np.zeros(10)])
+    focal = 1250.0 * distance
+    observed = observe(toy_camera(TURN, distance=distance, focal=focal), points.positions(truth))
+    evidence = evidence_for(observed, 1700.0, focal_deviation=0.5)
+    solution = solve_part(points, evidence, start(points, focal=1700.0), ("identity", "expression"), 12)
+    assert solution.state.focal == pytest.approx(focal, rel=0.03)
+
+
 def test_an_outlier_is_distrusted(points):
     observed = observe(toy_camera(TURN), points.positions(np.zeros(len(points.basis))))
     observed[7, :2] += 60.0
