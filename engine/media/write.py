@@ -46,6 +46,15 @@ def write_jpeg(path: Path, array: NDArray[np.uint8]) -> None:
     _write(Path(path), array, "JPEG", quality=JPEG_QUALITY, subsampling=0)
 
 
+def write_picture(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write (H,W,3) uint8 RGB in the format of the file's name: `.jpg` or `.jpeg`, else PNG.
+
+    Raises:
+        ValueError, OutputError: as `write_png` and `write_jpeg`.
+    """
+    (write_jpeg if Path(path).suffix.lower() in (".jpg", ".jpeg") else write_png)(path, array)
+
+
 def _write(path: Path, array: NDArray[np.uint8], file_format: str, **options: int) -> None:
     from PIL import Image
 

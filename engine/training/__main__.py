@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("--device", default="cpu")
     draw.add_argument("--batch", type=int, default=4, help="scenes drawn at once; take more with cycles")
     draw.add_argument("--workers", type=int, default=1, help="processes, on the CPU")
-    draw.add_argument("--sheet", type=Path, help="also write a contact sheet of the first pictures, .png")
+    draw.add_argument("--sheet", type=Path, help="also write a contact sheet of the first pictures, .png or .jpg")
 
     portraits = commands.add_parser("portraits", help="prepare real portraits, which have no labels")
     portraits.add_argument("--data", type=Path, help="folder with `portraits` and `photos`; default: beside the clone")

@@ -45,13 +45,12 @@ def synthesize(options: Namespace) -> None:
             _say_speed(drawn, start)
     if options.sheet:
         from ..heads.loader import load_head
-        from ..media.write import write_png
+        from ..media.write import write_picture
         from .synthetic.shards import read_shard
         from .synthetic.sheet import contact_sheet
 
-        write_png(
-            options.sheet, contact_sheet(read_shard(_Shard(options.out, options.first, 0, options).path), load_head())
-        )
+        first = read_shard(_Shard(options.out, options.first, 0, options).path)
+        write_picture(options.sheet, contact_sheet(first, load_head()))
 
 
 @dataclass(frozen=True)

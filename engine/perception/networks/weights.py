@@ -44,6 +44,25 @@ def save_network(path: Path, state: dict[str, Tensor], description: dict[str, An
         raise OutputError(f"The weights {path} cannot be written ({error}).", "Choose another folder.") from error
 
 
+def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and the weights, in float32, of a file of `save_network`.
+
+    Raises:
+        ModelFileError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})[METADATA_KEY])
+            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise ModelFileError(f"The network {path} is missing.", CURE) from error
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ModelFileError(f"The network {path} is damaged ({_first_line(error)}).", CURE) from error
+    if any(value.is_floating_point() and not value.isfinite().all() for value in state.values()):
+        raise ModelFileError(f"The network {path} is damaged (weights that are no numbers).", CURE)
+    return description, state
+
+
 def load_network(path: Path, build: Callable[[dict[str, Any]], Network]) -> Network:
     """Read a network, ready for use on the CPU in float32.
 
@@ -54,22 +73,26 @@ def load_network(path: Path, build: Callable[[dict[str, Any]], Network]) -> Netw
     Raises:
         ModelFileError: the file is missing, damaged, or not this network's.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})[METADATA_KEY])
-            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise ModelFileError(f"The network {path} is missing.", CURE) from error
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise ModelFileError(f"The network {path} is damaged ({_first_line(error)}).", CURE) from error
+    description, state = read_weights(path)
     try:
         network = build(description)
         network.load_state_dict(state)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} holds another network than expected ({_first_line(error)}).", CURE) from error
-    if any(value.is_floating_point() and not value.isfinite().all() for value in state.values()):
-        raise ModelFileError(f"The network {path} is damaged (weights that are no numbers).", CURE)
     return network.eval().requires_grad_(False)
+
+
+def take_over(network: nn.Module, path: Path) -> None:
+    """Let a network that is to be trained start with the weights of a file.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or another network's.
+    """
+    _, state = read_weights(path)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelFileError(f"{path} holds another network than is trained ({_first_line(error)}).", CURE) from error
 
 
 def file_version(path: Path) -> tuple[int, int]:

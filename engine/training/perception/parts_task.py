@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from ...heads.model import HeadModel
 from ...perception.depth_scale import BACKGROUND, encode_depth, reference_depth
 from ...perception.networks.parts import SIDE, build_parts_network, network_input, split_output
-from ...perception.networks.weights import channels_last
+from ...perception.networks.weights import channels_last, take_over
 from ...perception.regions import REGIONS
 from ..synthetic.lens import spoil
 from .parts import (
@@ -78,6 +79,7 @@ class PartsTask:
         portraits: Portraits | None,
         config: PartsConfig,
         device: str = "cpu",
+        start: Path | None = None,
     ) -> None:
         self.pictures, self.held_out, self.config, self.device = pictures, held_out, config, device
         self.portraits = portraits if config.real > 0 else None
@@ -85,7 +87,10 @@ class PartsTask:
         eyes = [head.joint_names.index(name) for name in ("eye.L", "eye.R")]
         self.eyes, self.eye_basis = head.joints[eyes], head.joint_identity_basis[:, eyes]
         torch.manual_seed(config.seed)
-        self.model: nn.Module = channels_last(build_parts_network(config.width).to(device))
+        network = build_parts_network(config.width)
+        if start:
+            take_over(network, start)
+        self.model: nn.Module = channels_last(network.to(device))
 
     def batch(self, step: int) -> PartsBatch:
         """Crops of a step."""

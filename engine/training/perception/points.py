@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log, pi
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 from ...perception.networks.points import SIDE, PointsNetwork, PointsOutput
-from ...perception.networks.weights import channels_last
+from ...perception.networks.weights import channels_last, take_over
 from ..synthetic.background import random_background
 from ..synthetic.lens import spoil
 from .pictures import Example, PointLabels, SyntheticPictures, varied
@@ -85,6 +86,7 @@ class PointsTask:
         pictures, held_out: to learn from, and to measure on.
         portraits: real ones, or None.
         device: where torch runs.
+        start: weights to go on from; None: MediaPipe's.
     """
 
     def __init__(
@@ -95,16 +97,20 @@ class PointsTask:
         portraits: Portraits | None,
         config: PointsConfig,
         device: str = "cpu",
+        start: Path | None = None,
     ) -> None:
         self.labels, self.pictures, self.held_out, self.config = labels, pictures, held_out, config
         self.portraits = portraits if config.real > 0 else None
         torch.manual_seed(config.seed)
         model = PointsNetwork(len(labels.points))
-        start_network(model.backbone, model.mesh)
+        if start:
+            take_over(model, start)
+        else:
+            start_network(model.backbone, model.mesh)
+            model.set_statistics(*self._statistics(model.components.shape[0]))
+            self._fit_mesh(model)
         for part in (model.backbone.stem, model.backbone.stem_act, *model.backbone.stages[: config.frozen]):
             part.requires_grad_(config.frozen == 0)
-        model.set_statistics(*self._statistics(model.components.shape[0]))
-        self._fit_mesh(model)
         self.device = device
         self.model: nn.Module = channels_last(model.to(device))
 
@@ -252,13 +258,15 @@ def moved_only(pictures: SyntheticPictures, index: int, labels: PointLabels, rng
 
 
 def _nobody(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A crop without a face: an invented background, or a corner of a picture, enlarged."""
+    """A crop without a face: an invented background, or a corner or what is below the face, enlarged."""
     import cv2
 
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         return spoil(random_background(SIDE, rng), rng)
     part = int(rng.integers(SIDE // 6, SIDE // 3))
-    x, y = rng.choice([0, SIDE - part], 2)
+    x, y = rng.choice([0, (SIDE - part) // 2, SIDE - part]), SIDE - part
+    if rng.random() < 0.3:
+        x, y = rng.choice([0, SIDE - part]), 0
     return spoil(np.asarray(cv2.resize(image[y : y + part, x : x + part], (SIDE, SIDE)), np.uint8), rng)
 
 

@@ -34,17 +34,19 @@ class Recipe:
         network: "points" or "parts".
         loop: how it is trained.
         learning: the task's own settings.
+        start: file of weights to go on from (see `export`); None to begin at the beginning.
     """
 
     network: str
     loop: TrainingConfig
     learning: PointsConfig | PartsConfig
+    start: Path | None = None
 
     def task(self, data: Path, device: str) -> Task[Any]:
         """The task on the pictures of a folder: shards in `train` and `held_out`, and `portraits.npz` if it is there.
 
         Raises:
-            ModelFileError: there are no shards.
+            ModelFileError: there are no shards, or the weights to start from are missing or another network's.
         """
         head = load_head()
         labels = PointLabels(head, point_set(head))
@@ -54,8 +56,8 @@ class Recipe:
         real = data / PORTRAITS
         portraits = Portraits(real, head, labels) if real.is_file() else None
         if isinstance(self.learning, PointsConfig):
-            return PointsTask(labels, train, held_out, portraits, self.learning, device)
-        return PartsTask(head, train, held_out, portraits, self.learning, device)
+            return PointsTask(labels, train, held_out, portraits, self.learning, device, self.start)
+        return PartsTask(head, train, held_out, portraits, self.learning, device, self.start)
 
     def describe(self) -> dict[str, Any]:
         """What is needed to build the network again."""
@@ -65,7 +67,7 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """A recipe from its file.
+    """A recipe from its file. Weights to start from are named as seen from there.
 
     Raises:
         ModelFileError: it is missing, no TOML, or holds a setting that does not exist.
@@ -80,7 +82,8 @@ def read_recipe(path: Path) -> Recipe:
         kinds: dict[str, Callable[..., PointsConfig | PartsConfig]] = {"points": PointsConfig, "parts": PartsConfig}
         if "losses" in learning:
             learning["losses"] = LossSettings(**learning["losses"])
-        return Recipe(network, TrainingConfig(**stored["loop"]), kinds[network](**learning))
+        start = path.parent / stored["start"] if "start" in stored else None
+        return Recipe(network, TrainingConfig(**stored["loop"]), kinds[network](**learning), start)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"The recipe {path} is wrong: {error}.", "See engine/training/configs.") from error
 
@@ -89,7 +92,7 @@ def remember(recipe: Recipe, out: Path) -> None:
     """Write beside a run what it is."""
     out.mkdir(parents=True, exist_ok=True)
     stored = {"description": recipe.describe(), "recipe": asdict(recipe)}
-    (out / RECIPE).write_text(json.dumps(stored, indent=1), encoding="utf-8")
+    (out / RECIPE).write_text(json.dumps(stored, indent=1, default=str), encoding="utf-8")
 
 
 def export_run(run: Path, out: Path) -> None:

@@ -14,6 +14,8 @@ from engine.perception.glasses import glasses_frames
 from engine.perception.landmarks import find_face
 from engine.perception.masks import make_masks
 from engine.perception.observation import FaceObservation, Masks
+from engine.perception.parts import PartsObservation
+from engine.perception.regions import REGIONS
 from engine.perception.topology import LEFT_EYE, RIGHT_EYE
 
 
@@ -59,6 +61,19 @@ def test_large_photo_keeps_the_same_masks(astronaut: Photo, astronaut_face: Face
     for name in ("skin", "hair", "eyes", "inner_mouth"):
         reduced = getattr(found, name).reshape(512, 2, 512, 2).mean(axis=(1, 3))
         assert np.abs(reduced - getattr(masks, name)).mean() < 0.01, name
+
+
+def test_the_parts_network_is_heard(astronaut: Photo, astronaut_face: FaceObservation) -> None:
+    """Sure that all is hair, it makes more hair than sure that all is wall, though colour says what is what."""
+    hair = []
+    for name in ("hair", "background"):
+        regions = np.full((len(REGIONS), 128, 128), 0.02 / len(REGIONS), np.float32)
+        regions[REGIONS.index(name)] += 0.98
+        parts = PartsObservation(
+            Window(np.array([224.0, 120.0]), 240.0), regions, np.zeros((128, 128), np.float32), 1.0
+        )
+        hair.append(make_masks(astronaut, astronaut_face, parts).hair.sum())
+    assert hair[0] > 1.04 * hair[1]
 
 
 def test_alpha_bounds_the_person(astronaut: Photo, astronaut_face: FaceObservation) -> None:
