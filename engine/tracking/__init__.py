@@ -1,0 +1,1 @@
+"""From footage to an editable take: who is in it, what the face does in every frame, and files that carry it on."""
