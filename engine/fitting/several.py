@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
 from .points import PointModel
-from .solve import Problem, biased_points, refinement_of
+from .solve import Problem, biased_points, joints_of, refinement_of
 from .solver import CAMERA_PARAMETERS, Evidence, Solution, State, normal_equations, objective, solve_part
 
 Array = NDArray[np.float64]
@@ -55,6 +55,24 @@ class Information:
 
     matrix: Array
     vector: Array
+
+
+@dataclass(frozen=True)
+class SharedFit:
+    """A person found in several pictures.
+
+    Attributes:
+        identity: (K,) standard deviations.
+        refinement: (V,3) metres beyond the model's own shape of it.
+        neutral: (V,3) metres. joints: (J,3) metres.
+        states: of the pictures, in their order.
+    """
+
+    identity: NDArray[np.float32]
+    refinement: NDArray[np.float32]
+    neutral: NDArray[np.float32]
+    joints: NDArray[np.float32]
+    states: list[State]
 
 
 @dataclass(frozen=True)
@@ -131,19 +149,31 @@ def combined(pieces: Sequence[Information], mean: Array, precision: Array) -> Ar
 
 
 def fit_several(head: HeadModel, solved: Sequence[tuple[Problem, Solution]]) -> NDArray[np.float32]:
-    """(V,3) metres, the neutral head of a person.
+    """(V,3) metres, the neutral head of a person; see `fit_person`."""
+    return fit_person(head, solved).neutral
+
+
+def fit_person(head: HeadModel, solved: Sequence[tuple[Problem, Solution]]) -> SharedFit:
+    """One person from several pictures.
 
     Args:
         head: the model.
         solved: pictures of the person, each fitted by itself with `run_stages`. One at least.
     """
-    shared = solve_shared([View.of(problem, solution) for problem, solution in solved])
+    shared, views = solve_shared([View.of(problem, solution) for problem, solution in solved])
     identity, amounts = np.split(shared, [len(head.identity_basis)])
-    return (head.shape(identity) + refinement_of(head, identity, amounts)).astype(np.float32)
+    refinement = refinement_of(head, identity, amounts)
+    return SharedFit(
+        identity=identity.astype(np.float32),
+        refinement=refinement.astype(np.float32),
+        neutral=(head.shape(identity) + refinement).astype(np.float32),
+        joints=joints_of(head, identity, amounts).astype(np.float32),
+        states=[view.state for view in views],
+    )
 
 
-def solve_shared(views: Sequence[View]) -> Array:
-    """(Q,) the shared coefficients of pictures solved one by one, starting from their mean."""
+def solve_shared(views: Sequence[View]) -> tuple[Array, list[View]]:
+    """(Q,) the shared coefficients of pictures solved one by one, starting from their mean, and the pictures' views."""
     mean, precision = shared_prior(views[0].points)
 
     def total(some: Sequence[View], shared: Array) -> float:
@@ -164,4 +194,4 @@ def solve_shared(views: Sequence[View]) -> Array:
         gain, shared, views, cost = cost - lower, further, moved, lower
         if gain < SETTLED * abs(cost):
             break
-    return shared
+    return shared, list(views)

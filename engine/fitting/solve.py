@@ -14,7 +14,7 @@ from ..media.photo import Photo
 from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation
 from ..progress import Progress
-from .deform import Deformation, smooth_deformation
+from .deform import smooth_deformation
 from .detector import DetectorModel
 from .points import Coefficients, PointModel, embed, identity_points
 from .pose import guess_focal, similarity, yaw_pitch_roll
@@ -153,13 +153,11 @@ def describe(
     state, groups = solution.state, problem.points.groups
     identity = state.values[groups["identity"]]
     expression = np.clip(state.values[groups["expression"]], 0.0, 1.0)
-    smooth: Deformation = smooth_deformation(head)
     amounts = state.values[groups["deformation"]]
-    size = growth(head)
     refinement = refinement_of(head, identity, amounts)
     neutral = head.shape(identity) + refinement
     posed = neutral + np.tensordot(expression, head.expression_basis, 1)
-    joints = head.joint_positions(identity) + np.tensordot(amounts, smooth.joints, 1) - size.of(identity, head.joints)
+    joints = joints_of(head, identity, amounts)
     camera = camera_of(state, photo.width, photo.height)
     own = head.landmarks["mediapipe"].positions(posed, head.faces)
     landmarks = camera.project(own)
@@ -180,6 +178,12 @@ def refinement_of(head: HeadModel, identity: Array, amounts: Array) -> Array:
     """(V,3) metres beyond the model's own shape of an identity (K,): smooth deformation (D,), and no growth."""
     smooth = np.tensordot(amounts, smooth_deformation(head).basis, 1)
     return smooth - growth(head).of(identity, head.vertices)
+
+
+def joints_of(head: HeadModel, identity: Array, amounts: Array) -> Array:
+    """(J,3) metres, rest joints of an identity (K,) with a smooth deformation (D,), and no growth."""
+    moved = np.tensordot(amounts, smooth_deformation(head).joints, 1)
+    return head.joint_positions(identity) + moved - growth(head).of(identity, head.joints)
 
 
 def camera_of(state: State, width: int, height: int) -> Camera:

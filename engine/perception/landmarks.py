@@ -77,7 +77,7 @@ def find_faces(photo: Photo, model_folder: Path | None = None) -> list[FaceObser
     for windows in searches(photo.pixels):
         faces: list[FaceObservation] = []
         for window, score in windows:
-            face = _observe(photo.pixels, window, score, task)
+            face = observe(photo.pixels, window, score, task)
             if face is not None:
                 found = doubtful if face.warnings else faces
                 if not any(_same(face, other) for other in found):
@@ -93,7 +93,9 @@ def yaw_degrees(landmarks: NDArray) -> float:
     return float(np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1]))))
 
 
-def _observe(pixels: NDArray[np.uint8], window: Window, score: float, task: Path | None) -> FaceObservation | None:
+def observe(
+    pixels: NDArray[np.uint8], window: Window, score: float, task: Path | None = None
+) -> FaceObservation | None:
     """Settle on one face and look at it several times. None when it is no face; with a warning when doubtful."""
     points = None
     for _ in range(SETTLING):
