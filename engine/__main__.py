@@ -1,16 +1,20 @@
-"""The engine's command line: python -m engine reconstruct PHOTO [PHOTO...] --out DIR."""
+"""The engine's command line: `python -m engine reconstruct PHOTO...` and `track CLIP...`, both with `--out DIR`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
 from .options import ReconstructOptions
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from .tracking.options import TrackOptions
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m engine", description="Likeness: photos to rigged, textured heads.")
     commands = top.add_subparsers(dest="command", required=True)
     add_reconstruct_arguments(commands.add_parser("reconstruct", help="reconstruct the head in each photo"))
+    add_track_arguments(commands.add_parser("track", help="make an animated take from each clip"))
     return top
 
 
@@ -69,6 +74,57 @@ def texture_size(text: str) -> int:
     return side
 
 
+def add_track_arguments(job: argparse.ArgumentParser) -> None:
+    """The arguments of tracking, here and on Blender's command line."""
+    job.add_argument(
+        "clips", nargs="+", type=Path, metavar="CLIP", help="video, GIF, folder or first picture of numbered ones"
+    )
+    job.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="DIR", help="one clip: its folder; several: one each"
+    )
+    job.add_argument("--head", type=Path, metavar="DIR", help="a reconstruction whose head acts; else one is solved")
+    job.add_argument("--start", type=float, default=0.0, metavar="S", help="seconds")
+    job.add_argument("--end", type=float, default=None, metavar="S", help="seconds; default: all")
+    job.add_argument("--fps", type=float, default=None, metavar="F", help="of the take; default: the clip's")
+    job.add_argument("--sequence-fps", type=float, default=25.0, metavar="F", help="of numbered pictures")
+    job.add_argument("--face", type=int, default=0, metavar="N", help="which face, 0 is the largest")
+    job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="of the footage")
+    job.add_argument("--smoothing", choices=("take", "streaming", "none"), default="take")
+    job.add_argument("--smooth-amount", type=float, default=1.0, metavar="X", help="2 smooths twice as much")
+    job.add_argument("--no-calibration", action="store_true", help="leave the face's rest as it was solved")
+    job.add_argument("--no-contacts", action="store_true", help="do not close blinks and lips wholly")
+    job.add_argument("--no-preview", action="store_true", help="write no preview.mp4")
+    job.add_argument("--texture-size", type=texture_size, default=2048, metavar="PIXELS", help="256 to 4096")
+    job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
+    job.add_argument("--seed", type=int, default=0)
+    job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
+
+
+def chosen_track_options(arguments: argparse.Namespace) -> TrackOptions:
+    """The parsed arguments as the engine's options."""
+    from .tracking.options import TrackOptions
+
+    return TrackOptions(
+        start=arguments.start,
+        end=arguments.end,
+        fps=arguments.fps,
+        sequence_fps=arguments.sequence_fps,
+        head=arguments.head,
+        face_index=arguments.face,
+        focal_length_px=arguments.focal_length,
+        smoothing=arguments.smoothing,
+        smooth_amount=arguments.smooth_amount,
+        calibrate=not arguments.no_calibration,
+        contacts=not arguments.no_contacts,
+        texture_size=arguments.texture_size,
+        device=arguments.device,
+        model_folder=arguments.model_folder,
+        preview=not arguments.no_preview,
+        seed=arguments.seed,
+    )
+
+
 def folders(photos: Sequence[Path], out: Path) -> list[Path]:
     """A result folder for every photo: `out` itself for one, else one named after each file, never the same twice."""
     if len(photos) == 1:
@@ -90,32 +146,64 @@ def run_reconstruct(arguments: argparse.Namespace) -> int:
     from .pipeline import reconstruct
 
     options = chosen_options(arguments)
+
+    def work(photo: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        return reconstruct(photo, folder, options, progress).report
+
+    return _run_all("photo", arguments.photos, arguments, work)
+
+
+def run_track(arguments: argparse.Namespace) -> int:
+    """Track every clip; a bad one does not stop the rest. Returns the exit code of the first failure, or 0."""
+    from .tracking.job import track
+
+    options = chosen_track_options(arguments)
+
+    def work(clip: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        return track(clip, folder, options, progress)
+
+    return _run_all("clip", arguments.clips, arguments, work)
+
+
+def _run_all(
+    kind: str,
+    paths: Sequence[Path],
+    arguments: argparse.Namespace,
+    work: Callable[[Path, Path, Progress], dict[str, Any]],
+) -> int:
     entries = []
     exit_code = 0
-    for photo, folder in zip(arguments.photos, folders(arguments.photos, arguments.out), strict=True):
+    for path, folder in zip(paths, folders(paths, arguments.out), strict=True):
         try:
-            result = reconstruct(photo, folder, options, Progress(listener=_print_stage(photo.name)))
-            entries.append({"photo": str(photo), "ok": True, "folder": str(folder), "report": result.report})
-            print(f"{photo.name}: done, see {folder}", file=sys.stderr)
+            report = work(path, folder, Progress(listener=_print_stage(path.name)))
+            entries.append({kind: str(path), "ok": True, "folder": str(folder), "report": report})
+            print(f"{path.name}: done, see {folder}", file=sys.stderr)
         except EngineError as error:
             exit_code = exit_code or error.exit_code
-            entries.append({"photo": str(photo), "ok": False, "error": error.message, "cure": error.cure})
-            print(f"{photo.name}: {error}", file=sys.stderr)
+            entries.append({kind: str(path), "ok": False, "error": error.message, "cure": error.cure})
+            print(f"{path.name}: {error}", file=sys.stderr)
     if arguments.json:
         print(json.dumps({"ok": exit_code == 0, "results": entries}, ensure_ascii=False))
     return exit_code
 
 
 def _print_stage(name: str):
+    shown = ""
+
     def listener(stage: str, fraction: float) -> None:
-        print(f"{name}: {round(fraction * 100):3d} % {stage}", file=sys.stderr)
+        nonlocal shown
+        line = f"{name}: {round(fraction * 100):3d} % {stage}"
+        if line != shown:
+            print(line, file=sys.stderr)
+        shown = line
 
     return listener
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
-    return run_reconstruct(parser().parse_args(argv))
+    arguments = parser().parse_args(argv)
+    return run_track(arguments) if arguments.command == "track" else run_reconstruct(arguments)
 
 
 if __name__ == "__main__":

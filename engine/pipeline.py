@@ -60,27 +60,58 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
     started = perf_counter()
     device = choose_device(options.device)
 
-    from .fitting.sighting import gather
-    from .fitting.solve import fit_head
     from .heads.loader import load_head
     from .media.read import read_photo
     from .perception.landmarks import find_face
-    from .perception.masks import make_masks
-    from .perception.seeing import see_face
-    from .texture.build import make_texture
 
     head = load_head(options.head_model, options.model_folder)
     progress.stage("Reading the photo", 0.05)
     photo = read_photo(path)
     progress.stage("Finding the face", 0.08)
     face = find_face(photo, options.face_index, options.model_folder)
+    result = solve_face(path.stem, head, photo, face, options, progress)
+    progress.finish()
+    result.report.update(
+        photo=str(path),
+        device=device,
+        versions=versions(),
+        seconds={title: round(value, 3) for title, value in progress.seconds.items()},
+        seconds_total=round(perf_counter() - started, 3),
+    )
+    return result, photo.pixels
+
+
+def solve_face(
+    name: str,
+    head: HeadModel,
+    photo: Photo,
+    face: FaceObservation,
+    options: ReconstructOptions,
+    progress: Progress,
+    fit: HeadFit | None = None,
+) -> Reconstruction:
+    """Everything from a face that was found in a photo to the finished result in memory.
+
+    Args:
+        name: of the result.
+        fit: the head as it is known already, from other photos of the person; None fits it to this one.
+    """
+    device = choose_device(options.device)
+
+    from .fitting.sighting import gather
+    from .fitting.solve import fit_head
+    from .perception.masks import make_masks
+    from .perception.seeing import see_face
+    from .texture.build import make_texture
+
     view = see_face(photo.pixels, face)
     face = replace(face, warnings=(*face.warnings, *view.notices))
     progress.stage("Separating hair and skin", 0.15)
     masks = make_masks(photo, face, view.parts)
-    progress.stage("Fitting the head", 0.25)
-    sighting = gather(head, face, view.points, options.points)
-    fit = fit_head(head, face, photo, options, progress, sighting)
+    if fit is None:
+        progress.stage("Fitting the head", 0.25)
+        sighting = gather(head, face, view.points, options.points)
+        fit = fit_head(head, face, photo, options, progress, sighting)
     progress.stage("Painting the skin", 0.4)
     texture = make_texture(head, fit, photo, face, masks, options, progress)
     hair = None
@@ -89,17 +120,9 @@ def solve(path: Path, options: ReconstructOptions, progress: Progress) -> tuple[
         hair = grow_hair(head, fit, photo, masks, view.parts, texture, options)
     progress.stage("Rendering the photo's view", 0.75)
     photo_view = render_photo_view(head, fit, hair, texture, device)
-    result = assemble(path.stem, head, photo, face, fit, hair, texture, photo_view, options)
-    progress.finish()
-    result.report.update(
-        photo=str(path),
-        device=device,
-        points="mediapipe" if view.points is None else options.points,
-        versions=versions(),
-        seconds={title: round(value, 3) for title, value in progress.seconds.items()},
-        seconds_total=round(perf_counter() - started, 3),
-    )
-    return result, photo.pixels
+    result = assemble(name, head, photo, face, fit, hair, texture, photo_view, options)
+    result.report["points"] = "mediapipe" if view.points is None else options.points
+    return result
 
 
 def grow_hair(

@@ -232,20 +232,28 @@ def acting(reconstruction: Reconstruction, expression: Mapping[str, float]) -> N
 
 
 class Stage:
-    """Draws the textured head on a neutral backdrop."""
+    """Draws the textured head on a plain backdrop.
 
-    def __init__(self, reconstruction: Reconstruction) -> None:
+    Args:
+        side: pixels of the square pictures.
+        backdrop: colour behind the head.
+    """
+
+    def __init__(
+        self, reconstruction: Reconstruction, side: int = SIDE, backdrop: tuple[int, int, int] = BACKDROP
+    ) -> None:
         from .render.hair import hair_look
         from .render.shade import linear_texture
 
         self.head = reconstruction
+        self.backdrop = np.full((side, side, 3), backdrop, np.uint8)
         self.texture = linear_texture(reconstruction.albedo)
         self.gloss = gloss(reconstruction)
         self.opacity = lash_opacity(reconstruction)
         self.hair = None if reconstruction.hair is None else hair_look(reconstruction.hair)
 
     def picture(self, vertices: NDArray, camera: Camera, illumination: NDArray) -> NDArray[np.uint8]:
-        """(SIDE,SIDE,3) these vertices (V,3) and the hair on them under a light (9,3)."""
+        """(S,S,3) these vertices (V,3) and the hair on them under a light (9,3)."""
         from .render.shade import render_head
 
         drawn = render_head(
@@ -256,7 +264,7 @@ class Stage:
             self.texture,
             camera,
             illumination,
-            background=np.full((SIDE, SIDE, 3), BACKDROP, np.uint8),
+            background=self.backdrop,
             gloss=self.gloss,
             opacity=self.opacity,
             hair=self._hair_on(vertices),

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
 from .points import PointModel
-from .solve import Problem, biased_points, joints_of, refinement_of
+from .solve import Problem, biased_points, refinement_of
 from .solver import CAMERA_PARAMETERS, Evidence, Solution, State, normal_equations, objective, solve_part
 
 Array = NDArray[np.float64]
@@ -62,16 +62,14 @@ class SharedFit:
     """A person found in several pictures.
 
     Attributes:
-        identity: (K,) standard deviations.
-        refinement: (V,3) metres beyond the model's own shape of it.
-        neutral: (V,3) metres. joints: (J,3) metres.
+        identity: (K,) standard deviations. amounts: (D,) of the smooth deformation.
+        neutral: (V,3) metres.
         states: of the pictures, in their order.
     """
 
-    identity: NDArray[np.float32]
-    refinement: NDArray[np.float32]
+    identity: Array
+    amounts: Array
     neutral: NDArray[np.float32]
-    joints: NDArray[np.float32]
     states: list[State]
 
 
@@ -162,14 +160,8 @@ def fit_person(head: HeadModel, solved: Sequence[tuple[Problem, Solution]]) -> S
     """
     shared, views = solve_shared([View.of(problem, solution) for problem, solution in solved])
     identity, amounts = np.split(shared, [len(head.identity_basis)])
-    refinement = refinement_of(head, identity, amounts)
-    return SharedFit(
-        identity=identity.astype(np.float32),
-        refinement=refinement.astype(np.float32),
-        neutral=(head.shape(identity) + refinement).astype(np.float32),
-        joints=joints_of(head, identity, amounts).astype(np.float32),
-        states=[view.state for view in views],
-    )
+    neutral = (head.shape(identity) + refinement_of(head, identity, amounts)).astype(np.float32)
+    return SharedFit(identity, amounts, neutral, [view.state for view in views])
 
 
 def solve_shared(views: Sequence[View]) -> tuple[Array, list[View]]:

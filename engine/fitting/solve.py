@@ -151,14 +151,24 @@ def describe(
 ) -> HeadFit:
     """The solution as vertices, joints, camera and error figures."""
     state, groups = solution.state, problem.points.groups
-    identity = state.values[groups["identity"]]
     expression = np.clip(state.values[groups["expression"]], 0.0, 1.0)
-    amounts = state.values[groups["deformation"]]
+    camera = camera_of(state, photo.width, photo.height)
+    identity, amounts = state.values[groups["identity"]], state.values[groups["deformation"]]
+    return head_fit(head, observation, camera, identity, amounts, expression)
+
+
+def head_fit(
+    head: HeadModel, observation: FaceObservation, camera: Camera, identity: Array, amounts: Array, expression: Array
+) -> HeadFit:
+    """A head in a picture.
+
+    Args:
+        identity: (K,). amounts: (D,) of the smooth deformation. expression: (E,).
+    """
     refinement = refinement_of(head, identity, amounts)
     neutral = head.shape(identity) + refinement
     posed = neutral + np.tensordot(expression, head.expression_basis, 1)
     joints = joints_of(head, identity, amounts)
-    camera = camera_of(state, photo.width, photo.height)
     own = head.landmarks["mediapipe"].positions(posed, head.faces)
     landmarks = camera.project(own)
     return HeadFit(

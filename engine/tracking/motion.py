@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..heads.model import HeadModel
 from .contacts import LIPS, close_eyes, close_lips, closing, eye_openness, find_blinks, lip_opening, touching
+from .options import Smoothing
 from .perform import FrameState
 from .person import Performer
 from .smooth import OneEuro, smooth
 from .take import Take
 
 Array = NDArray[np.float64]
-Smoothing = Literal["take", "streaming", "none"]
 CUTOFFS = (
     ("brow", 5.0), ("cheek", 5.0), ("nose", 5.0), ("eyeSquint", 5.0), ("eyeWide", 6.0), ("eyeBlink", 10.0),
     ("eyeLook", 9.0), ("jaw", 8.0), ("mouth", 8.0), ("mouthClose", 10.0), ("tongue", 8.0),
@@ -36,7 +35,7 @@ RIGID = 0.9
 
 
 @dataclass(frozen=True)
-class TakeOptions:
+class MotionOptions:
     """How frames become a take.
 
     Attributes:
@@ -61,7 +60,7 @@ def make_take(
     times: NDArray,
     fps: float,
     size: tuple[int, int],
-    options: TakeOptions | None = None,
+    options: MotionOptions | None = None,
 ) -> Take:
     """Put a take together.
 
@@ -71,7 +70,7 @@ def make_take(
         landmarks: (T,478,3) pixels. confidence: (T,) 0 where no face was seen.
         times: (T,) seconds. fps: frames a second. size: of the pictures.
     """
-    options = options or TakeOptions()
+    options = options or MotionOptions()
     names = performer.expression_names
     weights = np.array(confidence, np.float64)
     raw = np.full((len(frames), len(names)), np.nan)
@@ -129,7 +128,13 @@ def calibrated(expression: NDArray, names: Sequence[str], weights: NDArray) -> A
 
 
 def _smoothed(
-    expression: Array, pose: Array, weights: Array, times: NDArray, names: tuple[str, ...], fps: float, how: TakeOptions
+    expression: Array,
+    pose: Array,
+    weights: Array,
+    times: NDArray,
+    names: tuple[str, ...],
+    fps: float,
+    how: MotionOptions,
 ) -> tuple[Array, Array]:
     """Both, smoothed; gaps are bridged in any case."""
     hertz = cutoffs(names) / max(how.amount, 1e-3)

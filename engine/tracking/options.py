@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..options import DeviceName
-from .motion import Smoothing
+
+Smoothing = Literal["take", "streaming", "none"]
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,13 @@ from ..progress import Progress
 from ..result import Reconstruction
 
 Array = NDArray[np.float64]
-VIEWS = 7
+VIEWS = 5
 """Frames that one head is solved from."""
 MOST_YAW = 45.0
 """Degrees; what is turned further shows too little of the face."""
 SURE = 0.6
 """Least confidence of a frame that the head is solved from, where there are such."""
-ITERATIONS = 12
+ITERATIONS = 8
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..options import ReconstructOptions
 from ..progress import Progress
+from ..tracking.options import TrackOptions
 
 JobFunction = Callable[[dict[str, Any], Progress], dict[str, Any]]
 
@@ -45,6 +46,33 @@ def reconstruct(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]
     }
 
 
+def track_arguments(clip: Path, folder: Path, options: TrackOptions) -> dict[str, Any]:
+    """The JSON-ready arguments of a "track" job."""
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+    return {"clip": str(clip), "folder": str(folder), "options": values}
+
+
+def track_options_from(values: dict[str, Any]) -> TrackOptions:
+    """The other way round. Names this engine does not know are ignored."""
+    known = {field.name for field in fields(TrackOptions)}
+    kept = {name: value for name, value in values.items() if name in known}
+    for name in ("head", "model_folder"):
+        if kept.get(name) is not None:
+            kept[name] = Path(kept[name])
+    return TrackOptions(**kept)
+
+
+def track(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Track `clip` into `folder`. Returns the take's name, length, rate, warnings and seconds per stage."""
+    progress.stage("Starting the engine", 0.0)
+    from ..tracking.job import track as run
+
+    folder = Path(arguments["folder"])
+    report = run(Path(arguments["clip"]), folder, track_options_from(arguments["options"]), progress)
+    kept = ("name", "frames", "fps", "frames_with_face", "gaps", "warnings", "seconds")
+    return {"folder": str(folder), **{name: report[name] for name in kept}}
+
+
 def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """What this interpreter has: versions, devices, and whether a small computation runs on each."""
     progress.stage("Starting the engine", 0.0)
@@ -73,4 +101,4 @@ def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     }
 
 
-JOBS: Mapping[str, JobFunction] = {"reconstruct": reconstruct, "check": check}
+JOBS: Mapping[str, JobFunction] = {"reconstruct": reconstruct, "track": track, "check": check}
