@@ -11,7 +11,8 @@ from typing import Any
 
 from ..engine.errors import EngineError, JobCancelled
 from ..engine.options import ReconstructOptions
-from ..engine.worker.jobs import reconstruct_arguments
+from ..engine.tracking.options import TrackOptions
+from ..engine.worker.jobs import reconstruct_arguments, track_arguments
 from ..engine.worker.protocol import Done, Failed, Message, Stage
 from .client import EngineProcess
 
@@ -140,28 +141,32 @@ class EngineJob:
             self.fraction = 1.0
 
 
-class ReconstructJob(EngineJob):
-    """Reconstructs a photo in the engine's process, then builds the head in the caller's.
+class BuildJob(EngineJob):
+    """Lets the engine fill a folder, then builds from it in the caller's process.
 
     Args:
-        photo: picture file.
+        title: what the user calls the job.
         folder: where the result goes. Removed with all it holds unless the job succeeds, so it must be a new one.
         build: called with `folder` when the result lies there; returns what it built, leaves nothing if it raises.
+        keep: leave the folder when the job is cancelled: the engine goes on from what it holds.
     """
 
     engine_share = 0.95
+    building = "Building the head"
 
     def __init__(
         self,
         process: EngineProcess,
-        photo: Path,
+        title: str,
+        kind: str,
+        arguments: dict[str, Any],
         folder: Path,
-        options: ReconstructOptions,
         build: Callable[[Path], Any],
+        keep: bool = False,
     ) -> None:
-        self.photo, self.folder, self.build = photo, folder, build
+        self.folder, self.build, self.keep = folder, build, keep
         self.built: Any = None
-        super().__init__(process, photo.name, "reconstruct", reconstruct_arguments(photo, folder, options))
+        super().__init__(process, title, kind, arguments)
 
     def step(self) -> bool:
         """As `EngineJob.step`; the build is a step of its own, so that its stage is seen before it blocks."""
@@ -172,7 +177,7 @@ class ReconstructJob(EngineJob):
         except EngineError as error:
             self._end(State.FAILED, error)
         except Exception as error:
-            failure = EngineError(f"The head could not be built: {type(error).__name__}: {error}")
+            failure = EngineError(f"The result could not be built: {type(error).__name__}: {error}")
             failure.__cause__ = error
             self._end(State.FAILED, failure)
         else:
@@ -180,9 +185,38 @@ class ReconstructJob(EngineJob):
         return self.finished
 
     def _engine_done(self) -> None:
-        self.state, self.stage, self.fraction = State.BUILDING, "Building the head", self.engine_share
+        self.state, self.stage, self.fraction = State.BUILDING, self.building, self.engine_share
 
     def _end(self, state: State, error: EngineError | None = None) -> None:
         super()._end(state, error)
-        if state is not State.DONE:
+        if state is not State.DONE and not (self.keep and state is State.CANCELLED):
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class ReconstructJob(BuildJob):
+    """Reconstructs a photo in the engine's process, then builds the head in the caller's."""
+
+    def __init__(
+        self,
+        process: EngineProcess,
+        photo: Path,
+        folder: Path,
+        options: ReconstructOptions,
+        build: Callable[[Path], Any],
+    ) -> None:
+        self.photo = photo
+        arguments = reconstruct_arguments(photo, folder, options)
+        super().__init__(process, photo.name, "reconstruct", arguments, folder, build)
+
+
+class TrackJob(BuildJob):
+    """Tracks a clip in the engine's process, then builds the action in the caller's."""
+
+    building = "Building the action"
+
+    def __init__(
+        self, process: EngineProcess, clip: Path, folder: Path, options: TrackOptions, build: Callable[[Path], Any]
+    ) -> None:
+        self.clip = clip
+        arguments = track_arguments(clip, folder, options)
+        super().__init__(process, clip.name, "track", arguments, folder, build, options.keep_partial)

@@ -25,6 +25,14 @@ class SidebarPanel:
     bl_category = "Likeness"
 
 
+def draw_progress(layout: Any, job: Any) -> None:
+    """Stage, fraction, and the way out."""
+    layout.progress(factor=job.fraction, text=job.stage)
+    row = layout.row()
+    row.scale_y = 1.2
+    row.operator(utility.LIKENESS_OT_cancel.bl_idname, text="Cancel (Esc)", icon="CANCEL")
+
+
 class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
     """The photo, the button, the progress"""
 
@@ -46,7 +54,7 @@ class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
         if running is None:
             self.draw_button(layout, settings)
         else:
-            self.draw_progress(layout, running)
+            draw_progress(layout, running)
         if SESSION.error is not None:
             draw_error(layout, context, SESSION.error)
 
@@ -58,13 +66,6 @@ class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
         row.operator(LIKENESS_OT_reconstruct.bl_idname, icon="USER")
         if not settings.photo:
             layout.label(text="Pick a photo, or drop one here", icon="INFO")
-
-    def draw_progress(self, layout: Any, job: Any) -> None:
-        """Stage, fraction, and the way out."""
-        layout.progress(factor=job.fraction, text=job.stage)
-        row = layout.row()
-        row.scale_y = 1.2
-        row.operator(utility.LIKENESS_OT_cancel.bl_idname, text="Cancel (Esc)", icon="CANCEL")
 
 
 class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):

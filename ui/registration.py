@@ -9,22 +9,29 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..operators import heads, utility
+from ..operators import animate, heads, takes, utility
 from ..operators.addon import COMMAND
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
-from . import panels, thumbnail
+from . import clip_panels, panels, thumbnail
 from .preferences import LIKENESS_AP_preferences
-from .settings import LIKENESS_PG_settings
+from .settings import LIKENESS_PG_clip, LIKENESS_PG_settings
 
 CLASSES: tuple[type, ...] = (
     LIKENESS_PG_settings,
+    LIKENESS_PG_clip,
     LIKENESS_AP_preferences,
     LIKENESS_OT_reconstruct,
     utility.LIKENESS_OT_pick_photo,
     utility.LIKENESS_OT_cancel,
     utility.LIKENESS_OT_check_engine,
     utility.LIKENESS_FH_photo,
+    animate.LIKENESS_OT_animate,
+    animate.LIKENESS_OT_pick_clip,
+    animate.LIKENESS_FH_clip,
+    takes.LIKENESS_OT_import_take,
+    takes.LIKENESS_OT_export_take,
+    takes.LIKENESS_OT_retake,
     heads.LIKENESS_OT_neutral,
     heads.LIKENESS_OT_photo_expression,
     heads.LIKENESS_OT_view_key,
@@ -34,6 +41,8 @@ CLASSES: tuple[type, ...] = (
     heads.LIKENESS_OT_open_folder,
     panels.LIKENESS_PT_reconstruct,
     panels.LIKENESS_PT_options,
+    clip_panels.LIKENESS_PT_animate,
+    clip_panels.LIKENESS_PT_animate_options,
     panels.LIKENESS_PT_head,
     panels.LIKENESS_PT_provenance,
     panels.LIKENESS_PT_models,
@@ -68,6 +77,8 @@ def register() -> None:
         scene: Any = bpy.types.Scene
         scene.likeness = bpy.props.PointerProperty(type=LIKENESS_PG_settings)
         undo.callback(delattr, scene, "likeness")
+        scene.likeness_clip = bpy.props.PointerProperty(type=LIKENESS_PG_clip)
+        undo.callback(delattr, scene, "likeness_clip")
         for handlers, handler in HANDLERS:
             handlers.append(handler)
             undo.callback(handlers.remove, handler)

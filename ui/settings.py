@@ -7,6 +7,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
+from ..operators.animate_options import AnimateChoices
 from ..operators.options import ReconstructChoices
 from ..operators.session import SESSION
 
@@ -22,5 +23,15 @@ class LIKENESS_PG_settings(ReconstructChoices, bpy.types.PropertyGroup):
     photo: StringProperty(
         name="Photo",
         description="Picture of one person's face",
+        update=photo_changed,
+    )
+
+
+class LIKENESS_PG_clip(AnimateChoices, bpy.types.PropertyGroup):
+    """The clip and the choices for the next take."""
+
+    clip: StringProperty(
+        name="Clip",
+        description="Footage of one person's face: a video, a GIF, or one of numbered pictures",
         update=photo_changed,
     )

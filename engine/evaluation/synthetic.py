@@ -120,11 +120,13 @@ def draw(
     albedo: NDArray[np.uint8],
     rng: np.random.Generator,
     lashes: float = 0.5,
+    background: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
-    """(H,W,3) a picture of a posed head before a random background, as a camera would spoil it.
+    """(H,W,3) a picture of a posed head, as a camera would spoil it.
 
     Args:
         lashes: how dense they are, 0..1.
+        background: (H,W,3), None for a random one.
     """
     from ..render.look import gloss
     from ..render.shade import render_head
@@ -137,7 +139,7 @@ def draw(
         albedo,
         camera,
         illumination,
-        background=random_background(camera.width, rng),
+        background=random_background(camera.width, rng) if background is None else background,
         gloss=gloss(head),
         opacity=_lashes(head, lashes),
         occlusion=_occlusion(head, bool(expression[head.expression_names.index("jawOpen")] > 0.1)),

@@ -26,9 +26,12 @@ CUTOFFS = (
 moves lips up to 7 Hz; brows and cheeks do nothing that fast."""
 POSE_CUTOFF = 4.0
 """Hz, of the head's turn and place."""
-CALIBRATED = ("browDown", "noseSneer", "cheekSquint", "eyeSquint", "mouthShrug", "mouthRoll", "jawForward")
+CALIBRATED = (
+    "browDown", "noseSneer", "cheekSquint", "eyeSquint", "eyeWide", "jawForward", "mouthFrown", "mouthShrug",
+    "mouthRoll", "mouthStretch", "mouthDimple",
+)  # fmt: skip
 """Units whose rest is set to 0: nobody holds them through a take, but a face's own shape looks like them."""
-REST, MOST_REST = 10.0, 0.2
+REST, MOST_REST = 10.0, 0.3
 """Percentile of a unit over the take that is its rest, and how much of that is taken off at most."""
 RIGID = 0.9
 """Jaw weight from which a vertex goes with the jaw."""

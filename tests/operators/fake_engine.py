@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from engine.errors import FaceError
+from engine.tracking.chunks import FOLDER
 from engine.worker.__main__ import main
 
 
@@ -27,6 +28,25 @@ def reconstruct(arguments, progress):
             time.sleep(0.02)
             progress.check()
     return {"folder": str(folder), "name": photo.stem, "pid": os.getpid(), "options": arguments["options"]}
+
+
+def track(arguments, progress):
+    """Likewise for a clip: what a cancelled job leaves, then the template's head and a take."""
+    clip, folder = Path(arguments["clip"]), Path(arguments["folder"])
+    progress.stage("Following the face", 0.1)
+    partial = folder / FOLDER
+    resumed = partial.is_dir()
+    partial.mkdir(parents=True, exist_ok=True)
+    ACTS[clip.stem.partition("-")[0]]()
+    if clip.stem.startswith("slow"):
+        for _ in range(1000):
+            time.sleep(0.02)
+            progress.check()
+    shutil.rmtree(partial)
+    shutil.copytree(os.environ["LIKENESS_TEST_RESULT"], folder, dirs_exist_ok=True)
+    shutil.copy(os.environ["LIKENESS_TEST_TAKE"], folder)
+    options = arguments["options"]
+    return {"folder": str(folder), "name": clip.stem, "options": options, "resumed": resumed, "warnings": ["blurred"]}
 
 
 def nothing():
@@ -90,4 +110,12 @@ ACTS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main({"reconstruct": reconstruct, "check": lambda arguments, progress: {"versions": {"python": "fake"}}}))
+    sys.exit(
+        main(
+            {
+                "reconstruct": reconstruct,
+                "track": track,
+                "check": lambda arguments, progress: {"versions": {"python": "fake"}},
+            }
+        )
+    )
