@@ -160,8 +160,8 @@ class TakeErrors:
         pose: mean error of the head's turn, degrees, after the best constant turn; gaze: of the eyes', degrees.
         lips: mean error of the distance of the inner lips, millimetres.
         lag: frames by which the jaw follows, from the cross-correlation of its speeds.
-        blinks, contacts: (recall, precision), NaN where there are none. A contact's precision is of frames: whether lips
-            that meet in the take are closed in truth.
+        blinks, contacts: (recall, precision), NaN where there are none. A contact's precision is of frames: whether
+            lips that meet in the take are closed in truth.
         jitter: mean second difference of the face's vertices, millimetres.
     """
 
