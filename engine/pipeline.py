@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .perception.parts import PartsObservation
     from .texture.result import TextureResult
 
-DEPTH_SURE = 0.85
+DEPTH_SURE = 0.9
 """Least confidence of the parts network with which its depth shapes the hair; with less, temples grow tufts."""
 
 

@@ -94,7 +94,7 @@ PARTS_NETWORK = ModelFile(
     source="",
     files=("parts.safetensors",),
     bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
-    sha256="b23361b659a2fbfb1ed8b047659c0f7cde841eb284b89e66924a9033ed21ba5f",
+    sha256="25d59d189250f888833c0290e703777d997a4dd381cc0eda7902ba59fad563ec",
 )
 POINTS_NETWORK = ModelFile(
     title="Dense Points",
@@ -103,6 +103,6 @@ POINTS_NETWORK = ModelFile(
     source="",
     files=("points.safetensors",),
     bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
-    sha256="b971be138abf0bf1d683966615780441497ce8c55087aa77140dac303f10206f",
+    sha256="911a1ef7c9610792f354f558bb49082a41dbb844be76aa9c500549c8353d6df3",
 )
 MODELS = (OPEN_HEAD, POINTS_NETWORK, PARTS_NETWORK, FACE_LANDMARKER)
