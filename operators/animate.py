@@ -17,7 +17,7 @@ from ..engine.tracking.chunks import FOLDER as PARTIAL
 from ..engine.tracking.take import Take
 from .addon import absolute, engine_settings, new_result_folder, prune
 from .animate_options import ANIMATE_CHOICES, AnimateChoices, take_options, track_options
-from .heads import FOLDER_KEY, active_head, head_camera, result_folder
+from .heads import FOLDER_KEY, active_head, head_rig, result_folder
 from .job import EngineJob, TrackJob
 from .modal import ModalJob
 from .session import SESSION
@@ -213,20 +213,35 @@ def _show_footage(
     scene: bpy.types.Scene, head: bpy.types.Object, built: BuiltTake, take: Take, clip: Path, choices: Any
 ) -> list[str]:
     """The clip behind the head and its sound. What does not work is a warning: the action is there."""
-    from .build.footage import add_sound, clip_start, show_clip
+    from .build.footage import add_sound, clip_start
     from .build.retime import scene_rate
 
     start = clip_start(take, choices.start_frame, scene_rate(scene))
-    view = built.camera or head_camera(head)
     warnings = []
-    if choices.background and view is not None:
+    if choices.background:
         try:
-            show_clip(view, clip, round(start), size=(take.camera.width, take.camera.height))
+            _show_clip(scene, head, built.camera, take, clip, round(start))
         except EngineError as error:
             warnings.append(str(error))
     if choices.sound:
         add_sound(scene, clip, start, clip.stem)
     return warnings
+
+
+def _show_clip(
+    scene: bpy.types.Scene, head: bpy.types.Object, camera: bpy.types.Object | None, take: Take, clip: Path, first: int
+) -> None:
+    """The clip behind the head in the footage's camera, which is made where there is none; nothing if it fails."""
+    from .build.footage import build_clip_camera, show_clip
+    from .build.home import home_matrix
+    from .build.transaction import Transaction
+
+    with Transaction() as transaction:
+        if camera is None:
+            home = home_matrix(head_rig(head) or head)
+            camera = build_clip_camera(scene, head, take, f"{clip.stem} Camera", home, False, transaction)
+        show_clip(camera, clip, first, size=(take.camera.width, take.camera.height))
+    scene.camera = camera
 
 
 def _rate(scene: bpy.types.Scene) -> tuple[int, float, int, int]:

@@ -63,7 +63,9 @@ def test_without_the_networks_a_head_is_finished_and_the_report_says_so(
     assert found.hair is not None
 
 
-@pytest.mark.parametrize(("confidence", "used"), [(pipeline.DEPTH_SURE - 0.01, False), (pipeline.DEPTH_SURE + 0.01, True)])
+@pytest.mark.parametrize(
+    ("confidence", "used"), [(pipeline.DEPTH_SURE - 0.01, False), (pipeline.DEPTH_SURE + 0.01, True)]
+)
 def test_only_a_sure_network_shapes_the_hair(
     by_mediapipe: Reconstruction, confidence: float, used: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

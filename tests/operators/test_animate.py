@@ -14,7 +14,7 @@ import pytest
 from likeness.engine.tracking.chunks import FOLDER
 from likeness.engine.tracking.take import Take
 from likeness.operators import animate
-from likeness.operators.heads import FOLDER_KEY, head_camera, head_rig
+from likeness.operators.heads import FOLDER_KEY, head_rig
 from likeness.operators.job import State
 from likeness.operators.session import SESSION
 
@@ -37,7 +37,8 @@ def clip(tmp_path: Path) -> Callable[[str], Path]:
     def make(act: str) -> Path:
         path = tmp_path / "clips" / f"{act}.mp4"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"not looked at")
+        if not path.exists():
+            path.write_bytes(b"not looked at")
         return path
 
     return make
@@ -142,7 +143,23 @@ def test_unreadable_footage_is_a_warning(engine, clip) -> None:
     job.run()
     assert job.state is State.DONE
     assert any("good.mp4" in warning for warning in job.built.warnings)
-    assert head_camera(job.built.head) is not None
+    assert [item.name for item in bpy.data.objects if item.type == "CAMERA"] == ["portrait Camera"]
+
+
+def test_footage_stands_behind_the_head(engine, clip, shared: Path) -> None:
+    """A real clip; the pretending engine does not look at it."""
+    import shutil
+
+    real = shared / "data" / "clips" / "short_hamilton_clip.mp4"
+    if not real.is_file():
+        pytest.skip("needs the shared clips")
+    shutil.copy(real, clip("good"))
+    bpy.ops.likeness.animate(filepath=str(clip("good")), start_frame=11)
+    camera = bpy.context.scene.camera
+    assert camera.name == "good Camera"
+    (background,) = camera.data.background_images
+    assert background.image.source == "MOVIE"
+    assert background.image_user.frame_start == 11
 
 
 def test_takes_go_out_and_in_again(engine, clip, take, tmp_path) -> None:
