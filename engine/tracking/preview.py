@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +13,14 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..media.clip import Clip
 from ..media.write_clip import ClipWriter
-from ..preview import Stage
+from ..preview import DRAWN_AT_ONCE, Stage
 from ..progress import Progress
 from ..render.lighting import rotate_illumination
 from ..render.shade import render_clay
 from ..result import Reconstruction
 from .take import Take
 
-SIDE = 320
+SIDE = 288
 """Pixels of each of the three panels."""
 MOST_FPS = 15.0
 """Pictures a second: enough to judge, and drawing them takes longer than tracking."""
@@ -62,12 +64,17 @@ def write_preview(path: Path, footage: Clip, result: Reconstruction, take: Take,
     shown = shown_square(take)
     stage = Stage(result, SIDE, BACKDROP)
     start, end = float(take.times[0]), float(take.times[-1]) + 0.5 / take.fps
-    with ClipWriter(path, 3 * SIDE, SIDE, rate) as writer:
+    waiting: deque[Future[NDArray[np.uint8]]] = deque()
+    with ClipWriter(path, 3 * SIDE, SIDE, rate) as writer, ThreadPoolExecutor(DRAWN_AT_ONCE) as pool:
         for frame in footage.frames(start, end, rate):
             t = min(frame.index * every, len(take) - 1)
             progress.check()
             progress.listener("Drawing the preview", 0.86 + 0.12 * t / len(take))
-            writer.add(draw(stage, shown, frame.pixels, take, t))
+            waiting.append(pool.submit(draw, stage, shown, frame.pixels, take, t))
+            if len(waiting) > DRAWN_AT_ONCE:
+                writer.add(waiting.popleft().result())
+        for drawn in waiting:
+            writer.add(drawn.result())
 
 
 def draw(stage: Stage, shown: Shown, pixels: NDArray[np.uint8], take: Take, t: int) -> NDArray[np.uint8]:
