@@ -21,7 +21,7 @@ from .heads import FOLDER_KEY, active_head, head_rig, result_folder
 from .job import EngineJob, TrackJob
 from .modal import ModalJob
 from .session import SESSION
-from .view import hide_bones
+from .view import hide_bones, look_at
 
 if TYPE_CHECKING:
     from .build.take_options import BuiltTake
@@ -32,9 +32,10 @@ CLIP_TYPES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif")
 
 @dataclass
 class Animated:
-    """What a clip became: the head that acts, its action, sentences for the user."""
+    """What a clip became: the head that acts, whether it is new, its action, sentences for the user."""
 
     head: bpy.types.Object
+    new: bool
     take: BuiltTake
     warnings: list[str] = field(default_factory=list)
 
@@ -71,6 +72,8 @@ class LIKENESS_OT_animate(ModalJob, AnimateChoices, bpy.types.Operator):
         """Report what was made."""
         assert isinstance(job, TrackJob)
         built: Animated = job.built
+        if built.new:
+            look_at(context, built.head)
         for warning in (*job.result.get("warnings", ()), *built.warnings):
             self.report({"WARNING"}, warning)
         first, last = built.take.frames
@@ -181,6 +184,7 @@ def build(context: bpy.types.Context, folder: Path, clip: Path, choices: Any, ac
             set_scene_rate(scene, take.fps, choices.start_frame, choices.start_frame + len(take) - 1)
         head = bpy.data.objects.get(actor) if actor else None
         warnings: list[str] = []
+        new = head is None
         if head is None:
             head = _new_head(context, folder, undo)
         built = build_action(head, take, take_options(choices, clip.stem), scene)
@@ -189,7 +193,7 @@ def build(context: bpy.types.Context, folder: Path, clip: Path, choices: Any, ac
     if built.missing:
         warnings.append(f"“{head.name}” has no shape key for {', '.join(built.missing[:5])}.")
     warnings += _show_footage(scene, head, built, take, clip, choices)
-    return Animated(head, built, warnings)
+    return Animated(head, new, built, warnings)
 
 
 def _new_head(context: bpy.types.Context, folder: Path, undo: ExitStack) -> bpy.types.Object:
@@ -197,7 +201,7 @@ def _new_head(context: bpy.types.Context, folder: Path, undo: ExitStack) -> bpy.
     from ..engine.result import Reconstruction
     from .build import build_head
 
-    undo.callback(_remove_all_but, set(bpy.data.user_map()))
+    undo.callback(_remove_all_but, _data_blocks())
     built = build_head(context, Reconstruction.load(folder, pictures=False), folder)
     built.head[FOLDER_KEY] = str(folder)
     hide_bones(built.rig)
@@ -206,7 +210,13 @@ def _new_head(context: bpy.types.Context, folder: Path, undo: ExitStack) -> bpy.
 
 def _remove_all_but(before: set[bpy.types.ID]) -> None:
     """Remove every data-block that was not there before."""
-    bpy.data.batch_remove([block for block in bpy.data.user_map() if block not in before])
+    bpy.data.batch_remove(list(_data_blocks() - before))
+
+
+def _data_blocks() -> set[bpy.types.ID]:
+    """Every data-block of the file."""
+    data: Any = bpy.data
+    return set(data.user_map())
 
 
 def _show_footage(

@@ -84,6 +84,7 @@ class LIKENESS_OT_import_take(TakeChoices, FileOperator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Read the file and make the action."""
+        from .build.access import scene_of
         from .build.action import apply_take_to_mesh, build_action
 
         mesh, path = acting_mesh(context), absolute(self.filepath)
@@ -92,7 +93,7 @@ class LIKENESS_OT_import_take(TakeChoices, FileOperator):
         try:
             take = read_take(path, self.fps)
             make = build_action if mesh == active_head(context) else apply_take_to_mesh
-            built = make(mesh, take, take_options(self, name), context.scene)
+            built = make(mesh, take, take_options(self, name), scene_of(context))
         except EngineError as error:
             return self.fail(error)
         for warning in built.warnings:
@@ -122,6 +123,7 @@ class LIKENESS_OT_export_take(FileOperator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Sample the scene and write the file."""
+        from .build.access import scene_of
         from .build.take_sample import take_from_action
 
         mesh = acting_mesh(context)
@@ -129,7 +131,7 @@ class LIKENESS_OT_export_take(FileOperator):
         path = absolute(self.filepath).with_suffix(".csv")
         part = (self.first, self.last) if self.first or self.last else (None, None)
         try:
-            take = take_from_action(mesh, *part, context.scene)
+            take = take_from_action(mesh, *part, scene_of(context))
             write_livelink(path, take)
         except EngineError as error:
             return self.fail(error)
@@ -160,6 +162,7 @@ class LIKENESS_OT_retake(TakeChoices, FileOperator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Read the take and mix it in."""
+        from .build.access import scene_of
         from .build.retake import retake
 
         mesh, path = acting_mesh(context), absolute(self.filepath)
@@ -167,7 +170,7 @@ class LIKENESS_OT_retake(TakeChoices, FileOperator):
         try:
             take = read_take(path, self.fps)
             options = take_options(self, path.stem)
-            built = retake(mesh, take, self.first, self.last, options, self.blend, self.additive, context.scene)
+            built = retake(mesh, take, self.first, self.last, options, self.blend, self.additive, scene_of(context))
         except EngineError as error:
             return self.fail(error)
         self.report({"INFO"}, f"Frames {built.frames[0]} to {built.frames[1]} taken again")

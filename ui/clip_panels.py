@@ -8,8 +8,10 @@ import bpy
 
 from ..operators import animate, takes
 from ..operators.heads import active_head
+from ..operators.job import TrackJob
 from ..operators.session import SESSION
 from .panels import SidebarPanel, draw_progress
+from .preferences import draw_error
 
 
 class LIKENESS_PT_animate(SidebarPanel, bpy.types.Panel):
@@ -31,13 +33,15 @@ class LIKENESS_PT_animate(SidebarPanel, bpy.types.Panel):
             head = active_head(context)
             text = f"{head.name} acts" if head else "No head selected: a new one is made"
             column.label(text=text, icon="USER" if head else "INFO")
-        if running is not None:
+        if isinstance(running, TrackJob):
             draw_progress(layout, running)
         else:
             row = layout.row()
             row.scale_y = 1.6
-            row.enabled = bool(settings.clip)
+            row.enabled = bool(settings.clip) and running is None
             row.operator(animate.LIKENESS_OT_animate.bl_idname, icon="RENDER_ANIMATION")
+        if SESSION.error is not None and isinstance(SESSION.job, TrackJob):
+            draw_error(layout, context, SESSION.error)
         row = layout.row(align=True)
         row.operator(takes.LIKENESS_OT_import_take.bl_idname, icon="IMPORT")
         row.operator(takes.LIKENESS_OT_retake.bl_idname, text="Retake", icon="FILE_REFRESH")

@@ -9,6 +9,7 @@ import bpy
 from ..engine.models.registry import MODELS
 from ..operators import heads, utility
 from ..operators.addon import PACKAGE, absolute, engine_settings
+from ..operators.job import TrackJob
 from ..operators.options import scene_settings
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
@@ -51,18 +52,18 @@ class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
         row = column.row(align=True)
         row.prop(settings, "photo", text="")
         row.operator(utility.LIKENESS_OT_pick_photo.bl_idname, text="", icon="FILE_FOLDER")
-        if running is None:
+        if running is None or isinstance(running, TrackJob):
             self.draw_button(layout, settings)
         else:
             draw_progress(layout, running)
-        if SESSION.error is not None:
+        if SESSION.error is not None and not isinstance(SESSION.job, TrackJob):
             draw_error(layout, context, SESSION.error)
 
     def draw_button(self, layout: Any, settings: Any) -> None:
         """The big button."""
         row = layout.row()
         row.scale_y = 1.6
-        row.enabled = bool(settings.photo)
+        row.enabled = bool(settings.photo) and SESSION.running is None
         row.operator(LIKENESS_OT_reconstruct.bl_idname, icon="USER")
         if not settings.photo:
             layout.label(text="Pick a photo, or drop one here", icon="INFO")

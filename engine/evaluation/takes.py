@@ -97,9 +97,9 @@ def perform_scene(names: tuple[str, ...], kind: str, seconds: float, fps: float,
         place = np.column_stack([0.01 * np.sin(1.1 * times), 0.006 * np.sin(2.3 * times)])
         weights["browInnerUp"] = 0.35 * np.clip(np.sin(1.3 * times), 0, 1)
     if kind == "turning":
-        angles[:, 0] = 60 * np.sin(2 * np.pi * times / seconds)
+        angles[:, 0] = 60.0 * np.sin(2 * np.pi * times / seconds)
     expression = np.column_stack([weights[name] for name in names]).astype(np.float32)
-    return Performance(times, fps, expression, angles, place, blinks, contacts)
+    return Performance(times, fps, expression, angles.astype(np.float64), place, blinks, contacts)
 
 
 def _talk(weights: dict[str, NDArray], times: NDArray, seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -145,7 +145,8 @@ def follow(footage: Clip, options: TrackOptions, fps: float, chunks: Chunks, pro
             )  # fmt: skip
             chunks.save(len(done), chunk)
             done.append(chunk)
-            index.clear(), points.clear(), confidence.clear()
+            for values in (index, points, confidence):
+                values.clear()
 
     start = options.start + first / fps
     finished = total and first >= total

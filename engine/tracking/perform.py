@@ -12,7 +12,7 @@ from ..fitting.solver import Evidence, State, solve_part
 from .person import Performer
 
 Array = NDArray[np.float64]
-FIRST, NEXT = 12, 4
+FIRST, NEXT = 12, 3
 """Iterations of a frame that starts from nothing, and of one that starts from the frame before."""
 JUMPED = 0.08
 """A head whose points are off by more of its size in the next frame is looked for from nothing, as after a cut."""
