@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..heads.model import HeadModel
 from ..media.write_clip import ClipWriter
+from ..tracking.motion import mean_rotation, rotation_matrices, rotation_vectors
 from ..tracking.take import Take
 from .synthetic import draw, head_rotation, random_albedo, random_background, random_identity, random_light
 
@@ -32,6 +33,8 @@ VISEMES: tuple[dict[str, float], ...] = (
 )
 MET = 3
 """The viseme whose lips meet."""
+SUBFRAMES = 3
+"""Pictures that a blurred frame is the mean of."""
 MEET = 5e-4
 """Metres between lips that meet."""
 SYLLABLE, BLINK_EVERY, BLINK_LENGTH = 0.18, 2.2, 0.24
@@ -124,13 +127,19 @@ def _bump(time: NDArray, length: float) -> NDArray[np.float64]:
     return np.where(np.abs(time) < length / 2, 0.5 + 0.5 * np.cos(2 * np.pi * time / length), 0.0)
 
 
-def film(path: Path, head: HeadModel, performance: Performance, seed: int = 0) -> NDArray[np.float32]:
-    """Draw a performance of a random person as an MP4. Returns their identity (K,)."""
+def film(
+    path: Path, head: HeadModel, performance: Performance, seed: int = 0, shutter: float = 0.0
+) -> NDArray[np.float32]:
+    """Draw a performance of a random person as an MP4. Returns their identity (K,).
+
+    Args:
+        shutter: share of a frame's time in which the picture is exposed, for motion blur; 0 for an instant.
+    """
     rng = np.random.default_rng(seed)
     identity, light, background = random_identity(head, rng), random_light(rng), random_background(SIDE, rng)
     _, albedo = random_albedo(head, [], 1024, rng)
     with ClipWriter(path, SIDE, SIDE, performance.fps) as writer:
-        for picture in _pictures(head, performance, identity, light, background, albedo, rng):
+        for picture in _pictures(head, performance, identity, light, background, albedo, shutter, rng):
             writer.add(picture)
     return identity
 
@@ -142,13 +151,25 @@ def _pictures(
     light: NDArray,
     background: NDArray[np.uint8],
     albedo: NDArray[np.uint8],
+    shutter: float,
     rng: np.random.Generator,
 ) -> Iterator[NDArray[np.uint8]]:
     K = np.array([[FOCAL, 0, SIDE / 2], [0, FOCAL, SIDE / 2], [0, 0, 1.0]])
-    for expression, view in zip(performance.expression, performance.views(), strict=True):
-        posed = head.shape(identity, expression)
-        camera = Camera(K, view, SIDE, SIDE)
-        yield draw(head, posed, expression, camera, light, albedo, rng, background=background)
+    views = performance.views()
+    last = len(views) - 1
+    for t in range(len(views)):
+        moments = np.linspace(0.0, shutter, SUBFRAMES if shutter > 0 else 1)
+        drawn = []
+        for share in moments:  # between this frame and the next, straight: a shutter is open for a fraction of a frame
+            after = min(t + 1, last)
+            expression = (1 - share) * performance.expression[t] + share * performance.expression[after]
+            view = views[t].copy()
+            turn = rotation_vectors((views[t, :3, :3].T @ views[after, :3, :3])[None])
+            view[:3, :3] = views[t, :3, :3] @ rotation_matrices(share * turn)[0]
+            view[:3, 3] += share * (views[after, :3, 3] - views[t, :3, 3])
+            posed, camera = head.shape(identity, expression), Camera(K, view, SIDE, SIDE)
+            drawn.append(draw(head, posed, expression, camera, light, albedo, rng, background=background))
+        yield np.round(np.mean(drawn, axis=0)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -181,8 +202,6 @@ def compare(head: HeadModel, performance: Performance, take: Take, identity: NDA
     Args:
         identity: (K,) of the person that was filmed.
     """
-    from ..tracking.motion import mean_rotation, rotation_vectors
-
     count = min(len(take), len(performance.times))
     true, found = performance.expression[:count].astype(np.float64), take.expression[:count].astype(np.float64)
     views = performance.views()[:count, :3, :3]

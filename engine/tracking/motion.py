@@ -33,6 +33,8 @@ CALIBRATED = (
 """Units whose rest is set to 0: nobody holds them through a take, but a face's own shape looks like them."""
 REST, MOST_REST = 10.0, 0.3
 """Percentile of a unit over the take that is its rest, and how much of that is taken off at most."""
+BRIDGED = 0.05
+"""Weight of the straight line over a gap: a long one does not swing, and its ends are soft."""
 RIGID = 0.9
 """Jaw weight from which a vertex goes with the jaw."""
 
@@ -141,21 +143,28 @@ def _smoothed(
 ) -> tuple[Array, Array]:
     """Both, smoothed; gaps are bridged in any case."""
     hertz = cutoffs(names) / max(how.amount, 1e-3)
+    expression, pose = bridged(expression, weights), bridged(pose, weights)
     if how.smoothing == "take" and how.amount > 0:
         steady = np.array([not name.startswith(("eyeBlink", "eyeLook", "mouth", "jaw")) for name in names])
-        found = smooth(expression, weights, hertz, fps, steady)
-        return found, smooth(pose, weights, POSE_CUTOFF / how.amount, fps, True)
-    bridged = [
-        np.where((weights > 0)[:, None], np.nan_to_num(y), smooth(y, weights, 2.0, fps)) for y in (expression, pose)
-    ]
+        held = np.maximum(weights, BRIDGED)
+        return smooth(expression, held, hertz, fps, steady), smooth(pose, held, POSE_CUTOFF / how.amount, fps, True)
     if how.smoothing == "none" or how.amount <= 0:
-        return bridged[0], bridged[1]
+        return expression, pose
     filters = OneEuro(1.5 / how.amount, 4.0), OneEuro(1.0 / how.amount, 8.0)
     live = [
         np.array([f(t, y) for t, y in zip(times, values, strict=True)])
-        for f, values in zip(filters, bridged, strict=True)
+        for f, values in zip(filters, (expression, pose), strict=True)
     ]
     return live[0], live[1]
+
+
+def bridged(values: NDArray, weights: NDArray) -> Array:
+    """(T,C) channels with straight lines over the frames without evidence; held before the first and after the last."""
+    seen = np.flatnonzero(weights > 0)
+    every = np.arange(len(values))
+    if not len(seen):
+        return np.zeros_like(values, np.float64)
+    return np.column_stack([np.interp(every, seen, channel[seen]) for channel in np.asarray(values, np.float64).T])
 
 
 def _with_contacts(expression: Array, performer: Performer, landmarks: NDArray, fps: float) -> Array:

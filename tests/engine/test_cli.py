@@ -1,10 +1,14 @@
 """The command line's contract that needs no reconstruction."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from engine.__main__ import folders, main
+from engine.errors import FaceError
+from engine.tracking import job
+from engine.tracking.options import TrackOptions
 
 
 def test_one_photo_goes_into_the_folder_itself():
@@ -22,3 +26,24 @@ def test_texture_sizes_out_of_range_are_refused(size, capsys, tmp_path):
         main(["reconstruct", "a.jpg", "--out", str(tmp_path), "--texture-size", size])
     assert stop.value.code == 2
     assert "texture-size" in capsys.readouterr().err
+
+
+def test_clips_are_tracked_one_by_one_and_a_bad_one_stops_nothing(tmp_path, capsys, monkeypatch):
+    asked = []
+
+    def track(clip, out, options, progress):
+        asked.append((clip, out, options))
+        if clip.stem == "wall":
+            raise FaceError("No face was found in wall.mp4.", "Use another.")
+        return {"frames": 3}
+
+    monkeypatch.setattr(job, "track", track)
+    code = main(
+        ["track", "a.mp4", "wall.mp4", "--out", str(tmp_path), "--start", "1", "--end", "2.5", "--fps", "24", "--json"]
+    )
+    assert code == FaceError.exit_code
+    assert asked[0][:2] == (Path("a.mp4"), tmp_path / "a")
+    assert asked[0][2] == TrackOptions(start=1.0, end=2.5, fps=24.0)
+    summary = json.loads(capsys.readouterr().out)
+    assert [entry["ok"] for entry in summary["results"]] == [True, False]
+    assert summary["results"][0]["report"] == {"frames": 3}

@@ -148,6 +148,21 @@ def test_a_cancelled_job_leaves_nothing_where_nothing_is_wanted(moving: Path, tm
     assert not (tmp_path / "new").exists()
 
 
+def test_a_face_in_few_frames_is_a_take_with_a_warning(moving: Path, result: Path, tmp_path: Path) -> None:
+    from engine.media.clip import Clip
+
+    frames = [frame.pixels for frame in Clip(moving).frames(end=0.2)]
+    pictures = iter([np.full_like(frames[0], 90)] * 12 + frames[:3] + [np.full_like(frames[0], 90)] * 12)
+    clip = write_clip(tmp_path / "short appearance.mp4", pictures)
+    report = track(clip, tmp_path / "take", replace(QUICK, head=result))
+    assert report["frames_with_face"] == 3
+    assert any("Only 11%" in warning for warning in report["warnings"])
+    take = Take.load(tmp_path / "take")
+    assert take.gaps == [(0, 12), (15, 27)]
+    assert np.isfinite(take.head_translation).all()
+    assert np.ptp(take.head_translation[:, 2]) < 0.3  # held, not run away with
+
+
 def test_footage_without_a_face_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     clip = write_clip(tmp_path / "noise.mp4", (rng.integers(0, 255, (240, 320, 3), np.uint8) for _ in range(5)))

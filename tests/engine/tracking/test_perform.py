@@ -10,6 +10,7 @@ from engine.fitting.solver import rotation_matrix
 from engine.heads.loader import load_head
 from engine.tracking.motion import (
     MotionOptions,
+    bridged,
     calibrated,
     lip_heights,
     make_take,
@@ -115,6 +116,17 @@ def test_rest_is_taken_off_what_is_calibrated() -> None:
     assert found[0, 0] == pytest.approx(0.0, abs=1e-9)
     assert found[9, 0] == pytest.approx(0.5)
     np.testing.assert_array_equal(found[:, 1], held[:, 1])
+
+
+def test_long_gaps_neither_swing_nor_run_away() -> None:
+    values = np.linspace(0, 1, 200)[:, None] ** 2
+    seen = np.zeros(200)
+    seen[50:60] = seen[140:150] = 1
+    found = bridged(values, seen)
+    assert (found[:50] == values[50]).all()
+    assert (found[150:] == values[149]).all()
+    np.testing.assert_allclose(np.diff(found[60:139, 0], 2), 0, atol=1e-12)
+    np.testing.assert_array_equal(bridged(values, np.zeros(200)), np.zeros((200, 1)))
 
 
 def test_rotations_round_trip() -> None:
