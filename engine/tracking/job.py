@@ -35,6 +35,8 @@ from .take import Take
 
 AHEAD = 8
 """Frames decoded ahead of the one that is looked at."""
+FASTEST = 1000.0
+"""Frames a second."""
 FEW = 0.25
 """Share of frames with a face below which the report warns."""
 OFTEN = 25
@@ -104,6 +106,10 @@ def check_range(footage: Clip, options: TrackOptions) -> None:
         MediaError: there is not.
     """
     info = footage.info
+    if options.fps is not None and not 0 < options.fps <= FASTEST:
+        raise MediaError(
+            f"{options.fps:g} frames a second is no rate for {info.path.name}.", "Choose one between 1 and 240."
+        )
     if options.start < 0 or (options.end is not None and options.end <= options.start):
         raise MediaError(
             f"The part of {info.path.name} to track ends at {options.end} s, before it starts at {options.start} s.",

@@ -178,6 +178,10 @@ def test_other_bad_input_says_what_is_wrong(moving: Path, tmp_path: Path) -> Non
         track(text, tmp_path / "out", QUICK)
     with pytest.raises(MediaError, match=r"starts"):
         track(moving, tmp_path / "out", replace(QUICK, start=60.0))
+    with pytest.raises(MediaError, match="no rate"):
+        track(moving, tmp_path / "out", replace(QUICK, fps=-5.0))
+    with pytest.raises(MediaError, match="ends at"):
+        track(moving, tmp_path / "out", replace(QUICK, start=0.5, end=0.4))
     with pytest.raises(FaceError, match="no reconstructed head"):
         track(moving, tmp_path / "out", replace(QUICK, head=tmp_path, end=0.2))
     assert not (tmp_path / "out").exists()
