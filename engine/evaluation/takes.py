@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..heads.model import HeadModel
 from ..media.write_clip import ClipWriter
-from ..tracking.motion import mean_rotation, rotation_matrices, rotation_vectors
 from ..tracking.take import Take
+from ..tracking.turns import mean_rotation, to_axis_angle, to_matrix
 from .synthetic import draw, head_rotation, random_albedo, random_background, random_identity, random_light
 
 SIDE = 480
@@ -164,8 +164,8 @@ def _pictures(
             after = min(t + 1, last)
             expression = (1 - share) * performance.expression[t] + share * performance.expression[after]
             view = views[t].copy()
-            turn = rotation_vectors((views[t, :3, :3].T @ views[after, :3, :3])[None])
-            view[:3, :3] = views[t, :3, :3] @ rotation_matrices(share * turn)[0]
+            turn = to_axis_angle((views[t, :3, :3].T @ views[after, :3, :3])[None])
+            view[:3, :3] = views[t, :3, :3] @ to_matrix(share * turn)[0]
             view[:3, 3] += share * (views[after, :3, 3] - views[t, :3, 3])
             posed, camera = head.shape(identity, expression), Camera(K, view, SIDE, SIDE)
             drawn.append(draw(head, posed, expression, camera, light, albedo, rng, background=background))
@@ -207,7 +207,7 @@ def compare(head: HeadModel, performance: Performance, take: Take, identity: NDA
     views = performance.views()[:count, :3, :3]
     apart = np.swapaxes(views, 1, 2) @ take.head_rotation[:count]
     rest = mean_rotation(apart)
-    pose = np.degrees(np.linalg.norm(rotation_vectors(apart @ rest.T), axis=1)).mean()
+    pose = np.degrees(np.linalg.norm(to_axis_angle(apart @ rest.T), axis=1)).mean()
     names = take.expression_names
     height = lip_basis(head)
     gaps_true, gaps_found = (np.maximum(weights @ height, 0) for weights in (true, found))

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..errors import MediaError, OutputError
-from .motion import mean_rotation, rotation_matrices, rotation_vectors
 from .take import Take
+from .turns import mean_rotation, to_axis_angle, to_matrix
 
 Array = NDArray[np.float64]
 UNITS = (
@@ -63,7 +63,7 @@ def write_livelink(path: Path, take: Take) -> None:
     path = Path(path)
     columns = {name.lower(): take.expression[:, index] for index, name in enumerate(take.expression_names)}
     zero = np.zeros(len(take))
-    turns = (FACING @ take.head_rotation, rotation_matrices(take.left_eye), rotation_matrices(take.right_eye))
+    turns = (FACING @ take.head_rotation, to_matrix(take.left_eye), to_matrix(take.right_eye))
     values = [np.clip(columns.get(name.lower(), zero), 0.0, 1.0) for name in UNITS]
     values += [angle for turn in turns for angle in _angles(turn).T]
     table = np.stack(values, axis=1) if len(take) else np.zeros((0, len(values)))
@@ -120,9 +120,9 @@ def read_livelink(path: Path, fps: float | None = None) -> Take:
         head_rotation=rotation.astype(np.float32),
         head_translation=np.tile(np.array([0.0, 0.0, DISTANCE], np.float32), (frames, 1)),
         jaw=still,
-        neck=rotation_vectors(middle.T @ rotation).astype(np.float32),
-        left_eye=rotation_vectors(eyes[0]).astype(np.float32),
-        right_eye=rotation_vectors(eyes[1]).astype(np.float32),
+        neck=to_axis_angle(middle.T @ rotation).astype(np.float32),
+        left_eye=to_axis_angle(eyes[0]).astype(np.float32),
+        right_eye=to_axis_angle(eyes[1]).astype(np.float32),
         confidence=confidence,
         landmarks_2d=np.full((frames, 478, 2), np.nan, np.float32),
         camera=Camera(np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]]), np.eye(4), WIDTH, HEIGHT),
@@ -149,7 +149,7 @@ def _angles(turns: NDArray) -> Array:
 
 def _turns(angles: NDArray) -> Array:
     """The reverse of `_angles`."""
-    yaw, pitch, roll = (rotation_matrices(angles[:, [n]] * np.eye(3)[axis]) for n, axis in enumerate((1, 0, 2)))
+    yaw, pitch, roll = (to_matrix(angles[:, [n]] * np.eye(3)[axis]) for n, axis in enumerate((1, 0, 2)))
     return yaw @ pitch @ roll
 
 

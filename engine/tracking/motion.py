@@ -16,6 +16,7 @@ from .perform import FrameState
 from .person import Performer
 from .smooth import OneEuro, smooth
 from .take import Take
+from .turns import mean_rotation, to_axis_angle, to_matrix
 
 Array = NDArray[np.float64]
 CUTOFFS = (
@@ -87,13 +88,13 @@ def make_take(
     if options.calibrate:
         raw = calibrated(raw, names, weights)
     middle = mean_rotation(rotation[weights > 0])
-    vectors = rotation_vectors(np.where(np.isfinite(rotation), middle.T @ rotation, np.eye(3)))
+    vectors = to_axis_angle(np.where(np.isfinite(rotation), middle.T @ rotation, np.eye(3)))
     pose = np.concatenate([vectors, np.nan_to_num(translation)], axis=1)
     expression, pose = _smoothed(raw, pose, weights, times, names, fps, options)
     if options.contacts:
         expression = _with_contacts(expression, performer, landmarks, fps)
     expression = np.clip(expression, 0.0, 1.0)
-    turn = rotation_matrices(pose[:, :3])
+    turn = to_matrix(pose[:, :3])
     parts = part_turns(head, performer, expression)
     flat = np.where(weights[:, None, None] > 0, landmarks[..., :2], np.nan)
     K = np.array([[performer.focal, 0, size[0] / 2], [0, performer.focal, size[1] / 2], [0, 0, 1.0]])
@@ -201,27 +202,5 @@ def part_turns(head: HeadModel, performer: Performer, expression: NDArray) -> di
         u, _, vt = np.linalg.svd(still + np.tensordot(expression, moved, 1))
         sign = np.ones((len(u), 3))
         sign[:, 2] = np.sign(np.linalg.det(u @ vt))
-        turns[name] = rotation_vectors(np.swapaxes((u * sign[:, None]) @ vt, 1, 2))
+        turns[name] = to_axis_angle(np.swapaxes((u * sign[:, None]) @ vt, 1, 2))
     return turns
-
-
-def mean_rotation(rotations: NDArray) -> Array:
-    """(3,3) the chordal mean of rotations (N,3,3); a head that looks into the camera where there are none."""
-    if not len(rotations):
-        return np.diag([1.0, -1.0, -1.0])
-    u, _, vt = np.linalg.svd(np.asarray(rotations, np.float64).mean(axis=0))
-    return u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
-
-
-def rotation_vectors(matrices: NDArray) -> Array:
-    """(T,3) axis-angle, radians, of rotations (T,3,3) by less than half a turn."""
-    import cv2
-
-    return np.array([cv2.Rodrigues(np.asarray(matrix, np.float64))[0][:, 0] for matrix in matrices]).reshape(-1, 3)
-
-
-def rotation_matrices(vectors: NDArray) -> Array:
-    """(T,3,3) of axis-angle (T,3), radians."""
-    import cv2
-
-    return np.array([cv2.Rodrigues(np.asarray(vector, np.float64))[0] for vector in vectors]).reshape(-1, 3, 3)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.tracking.take import Take
+from ...engine.tracking.turns import to_matrix
 from .space import FLIP_CAMERA, TO_BLENDER, Space
 from .take_layers import region_of
-from .turns import gaze_euler, to_euler, to_matrix
+from .turns import gaze_euler, to_euler
 
 HEAD_BONES, SHARES = ("neck", "head"), (0.4, 0.6)
 EYE_BONES = {"eye.L": "left_eye", "eye.R": "right_eye"}

@@ -13,11 +13,11 @@ from mathutils import Matrix
 
 from ...engine.errors import MediaError
 from ...engine.tracking.take import Take
+from ...engine.tracking.turns import to_matrix
 from .camera import build_camera, render_frame
 from .retime import scene_rate
 from .space import FLIP_CAMERA, Space
 from .transaction import Transaction
-from .turns import to_matrix
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".dpx"}
 LEVEL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # a Blender camera that looks along +Y

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.tracking.take import Take
+from ...engine.tracking.turns import between, to_axis_angle, to_matrix
 from ..heads import EXPRESSION_KEY, expression_names, head_keys, head_rig
 from .access import scene_of
 from .action import mark_gaps, performed_take
@@ -32,7 +33,7 @@ from .curves import LINEAR, Sheet, active_sheet, evaluated
 from .reduction import kept_frames
 from .take_options import BuiltTake, TakeOptions, TargetError
 from .transaction import Transaction
-from .turns import between, from_euler, to_axis_angle, to_euler, to_matrix
+from .turns import from_euler, to_euler
 
 NUMBERS = {"co": 2, "handle_left": 2, "handle_right": 2, "back": 1, "amplitude": 1, "period": 1}
 CHOICES = ("handle_left_type", "handle_right_type", "interpolation", "type", "easing")

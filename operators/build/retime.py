@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.tracking.take import ROTATIONS, Take
-from .turns import between, to_axis_angle, to_matrix
+from ...engine.tracking.turns import between, to_axis_angle, to_matrix
 
 SAME = 0.05  # frames that a take may drift from the scene's over its length and still count as of the same rate
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...engine.camera import Camera
 from ...engine.tracking.take import Take
+from ...engine.tracking.turns import to_axis_angle
 from ..heads import EXPRESSION_KEY, expression_names, head_keys, head_rig
 from .access import scene_of
 from .channels import EYE_BONES, HEAD_BONES, JAW_BONE, bone_names, bone_path, rest_matrix, value_path
@@ -17,7 +18,7 @@ from .curves import active_sheet, animation_of, evaluated
 from .retime import scene_rate
 from .space import FLIP_CAMERA, TO_BLENDER
 from .take_options import TargetError
-from .turns import from_euler, to_axis_angle
+from .turns import from_euler
 
 LANDMARKS = 478
 AWAY = 1.0  # metres from the camera, where nothing says how far

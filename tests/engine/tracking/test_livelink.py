@@ -10,8 +10,8 @@ import pytest
 
 from engine.errors import MediaError, OutputError
 from engine.tracking.livelink import FACING, NAMES, read_livelink, timecode, write_livelink
-from engine.tracking.motion import mean_rotation, rotation_matrices, rotation_vectors
 from engine.tracking.take import Take
+from engine.tracking.turns import mean_rotation, to_axis_angle, to_matrix
 
 from .toy_take import toy_take
 
@@ -33,7 +33,7 @@ def full_take(frames: int, fps: float) -> Take:
     take = toy_take(frames, fps, NAMES)
     rng = np.random.default_rng(1)
     vectors = {name: rng.uniform(-0.6, 0.6, (frames, 3)) for name in ("head", "left_eye", "right_eye")}
-    head = (FACING @ rotation_matrices(vectors.pop("head"))).astype(np.float32)
+    head = (FACING @ to_matrix(vectors.pop("head"))).astype(np.float32)
     return replace(take, head_rotation=head, **{name: v.astype(np.float32) for name, v in vectors.items()})
 
 
@@ -59,7 +59,7 @@ def test_there_and_back(tmp_path: Path, fps: float, given: bool) -> None:
     assert found.landmarks_2d.shape == (150, 478, 2)
     assert np.isnan(found.landmarks_2d).all()
     middle = mean_rotation(take.head_rotation)
-    np.testing.assert_allclose(found.neck, rotation_vectors(middle.T @ take.head_rotation), atol=1e-4)
+    np.testing.assert_allclose(found.neck, to_axis_angle(middle.T @ take.head_rotation), atol=1e-4)
     for name in ("expression", "head_rotation", "neck", "left_eye", "confidence", "landmarks_2d"):
         assert getattr(found, name).dtype == np.float32
     found.save(tmp_path)
@@ -92,7 +92,7 @@ def test_angles_are_radians_about_the_faces_axes(
     tmp_path: Path, vector: tuple[float, float, float], column: str
 ) -> None:
     take = toy_take(1)
-    head = (FACING @ rotation_matrices(np.array([vector]))).astype(np.float32)
+    head = (FACING @ to_matrix(np.array([vector]))).astype(np.float32)
     turned = np.array([vector], np.float32)
     write_livelink(tmp_path / "a.csv", replace(take, head_rotation=head, left_eye=turned, right_eye=-turned))
     names, values = (line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines())
@@ -158,7 +158,7 @@ def test_frames_without_a_face_are_gaps(tmp_path: Path) -> None:
 def test_other_spellings(tmp_path: Path, text: str) -> None:
     take = read_livelink(written(tmp_path / "a.csv", text), 60.0)
     np.testing.assert_allclose(take.unit("jawOpen"), [0.5, 0.25])
-    np.testing.assert_allclose(take.head_rotation[1], FACING @ rotation_matrices([[0, 0.1, 0]])[0], atol=1e-6)
+    np.testing.assert_allclose(take.head_rotation[1], FACING @ to_matrix([[0, 0.1, 0]])[0], atol=1e-6)
 
 
 def test_what_is_no_recording_says_so(tmp_path: Path) -> None:

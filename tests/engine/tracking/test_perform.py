@@ -14,13 +14,11 @@ from engine.tracking.motion import (
     calibrated,
     lip_heights,
     make_take,
-    mean_rotation,
     part_turns,
-    rotation_matrices,
-    rotation_vectors,
 )
 from engine.tracking.perform import perform
 from engine.tracking.person import Performer, performer, spread_frames
+from engine.tracking.turns import mean_rotation, to_axis_angle, to_matrix
 
 SIZE = (640, 480)
 FOCAL = 900.0
@@ -58,7 +56,7 @@ def test_exact_points_give_pose_and_expression(head, actor) -> None:
     place = np.array([0.03, -0.02, 0.8])
     truth = weights(head, jawOpen=0.5, mouthSmileLeft=0.6, mouthSmileRight=0.6, browInnerUp=0.4)
     first = perform(actor, seen(actor, truth, turn, place), SIZE)
-    assert np.degrees(np.linalg.norm(rotation_vectors((first.rotation @ turn.T)[None])[0])) < 0.3
+    assert np.degrees(np.linalg.norm(to_axis_angle((first.rotation @ turn.T)[None])[0])) < 0.3
     assert np.abs(first.translation - place).max() < 0.004
     assert np.abs(first.expression - truth).max() < 0.1
     assert first.error < 0.003
@@ -131,11 +129,11 @@ def test_long_gaps_neither_swing_nor_run_away() -> None:
 
 def test_rotations_round_trip() -> None:
     vectors = np.random.default_rng(0).normal(0, 0.5, (20, 3))
-    np.testing.assert_allclose(rotation_vectors(rotation_matrices(vectors)), vectors, atol=1e-9)
-    near = rotation_matrices(0.1 * vectors)
+    np.testing.assert_allclose(to_axis_angle(to_matrix(vectors)), vectors, atol=1e-9)
+    near = to_matrix(0.1 * vectors)
     middle = mean_rotation(near)
     np.testing.assert_allclose(middle @ middle.T, np.eye(3), atol=1e-12)
-    assert np.linalg.norm(rotation_vectors(middle[None])) < 0.05
+    assert np.linalg.norm(to_axis_angle(middle[None])) < 0.05
 
 
 def test_frames_to_solve_from_are_spread_and_sure() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 import numpy as np
 from likeness.engine.tracking.take import Take
-from likeness.operators.build.turns import to_matrix
+from likeness.engine.tracking.turns import to_matrix
 
 from tests.engine.tracking.toy_take import toy_take
 from tests.operators.build.measure import to_blender

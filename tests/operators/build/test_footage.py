@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from likeness.engine.camera import Camera
 from likeness.engine.errors import MediaError
+from likeness.engine.tracking.turns import to_matrix
 from likeness.operators.build.footage import add_sound, build_clip_camera, clip_start, set_scene_rate, show_clip
 from likeness.operators.build.transaction import Transaction
-from likeness.operators.build.turns import to_matrix
 
 from tests.operators.build.measure import block_counts
 from tests.operators.build.performance import performance

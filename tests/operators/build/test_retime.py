@@ -5,8 +5,8 @@ from dataclasses import replace
 import bpy
 import numpy as np
 import pytest
+from likeness.engine.tracking.turns import to_matrix
 from likeness.operators.build.retime import gap_frames, on_scene_frames, resampled, scene_rate
-from likeness.operators.build.turns import to_matrix
 
 from tests.operators.build.performance import performance
 

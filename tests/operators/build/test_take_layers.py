@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from likeness.engine.tracking.turns import to_matrix
 from likeness.operators.build.take_layers import mirrored, mirrored_name, region_of, strengthened
-from likeness.operators.build.turns import to_matrix
 
 from tests.operators.build.performance import performance
 from tests.operators.build.sphere_head import ARKIT

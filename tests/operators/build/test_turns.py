@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from likeness.operators.build.turns import between, from_euler, gaze_euler, to_axis_angle, to_euler, to_matrix
+from likeness.engine.tracking.turns import between, to_axis_angle, to_matrix
+from likeness.operators.build.turns import from_euler, gaze_euler, to_euler
 from mathutils import Euler, Matrix, Vector
 
 
