@@ -158,7 +158,24 @@ def fit_person(head: HeadModel, solved: Sequence[tuple[Problem, Solution]]) -> S
         head: the model.
         solved: pictures of the person, each fitted by itself with `run_stages`. One at least.
     """
-    shared, views = solve_shared([View.of(problem, solution) for problem, solution in solved])
+    return _described(head, *solve_shared([View.of(problem, solution) for problem, solution in solved]))
+
+
+def average_person(head: HeadModel, solved: Sequence[tuple[Problem, Solution]]) -> SharedFit:
+    """One person as the mean of what the pictures' own fits say, each picture's own unknowns solved for it again.
+
+    What a detector gets wrong on a face it gets wrong in all pictures of it, which the joint solution takes for
+    evidence: with MediaPipe's points the mean is nearer to the truth (docs/perception.md).
+
+    Args:
+        head: the model. solved: as for `fit_person`.
+    """
+    views = [View.of(problem, solution) for problem, solution in solved]
+    shared = np.mean([view.state.values[shared_places(view.points)] for view in views], axis=0)
+    return _described(head, shared, [view.with_shape(shared) for view in views])
+
+
+def _described(head: HeadModel, shared: Array, views: Sequence[View]) -> SharedFit:
     identity, amounts = np.split(shared, [len(head.identity_basis)])
     neutral = (head.shape(identity) + refinement_of(head, identity, amounts)).astype(np.float32)
     return SharedFit(identity, amounts, neutral, [view.state for view in views])

@@ -13,7 +13,7 @@ from ..fitting.detector import DetectorModel, load_detector
 from ..fitting.points import PointModel, embed
 from ..fitting.pose import guess_focal, similarity
 from ..fitting.priors import expression_prior
-from ..fitting.several import SharedFit, fit_person
+from ..fitting.several import SharedFit, average_person
 from ..fitting.sighting import mesh_sighting
 from ..fitting.solve import Problem, Solution, run_stages, state_problem
 from ..heads.model import HeadModel, LandmarkEmbedding
@@ -113,7 +113,7 @@ def performer_from_frames(
     for sighting, face in zip(sightings, faces, strict=True):
         problem = state_problem(head, sighting, *size, focal, face.blendshapes)
         solved.append((problem, run_stages(problem, ITERATIONS, progress)))
-    fit = fit_person(head, solved)
+    fit = average_person(head, solved)
     group = solved[0][0].points.groups["detector"]
     usual = np.mean([state.values[group] for state in fit.states], axis=0)
     detector = constant(load_detector(), usual)

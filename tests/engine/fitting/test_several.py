@@ -8,7 +8,16 @@ import pytest
 from engine.evaluation.metrics import shape_error
 from engine.fitting.deform import smooth_deformation
 from engine.fitting.detector import DetectorModel
-from engine.fitting.several import Information, View, combined, fit_several, marginalised, shared_places, shared_prior
+from engine.fitting.several import (
+    Information,
+    View,
+    average_person,
+    combined,
+    fit_several,
+    marginalised,
+    shared_places,
+    shared_prior,
+)
 from engine.fitting.sighting import Sighting
 from engine.fitting.solve import Problem, refinement_of, run_stages, state_problem
 from engine.fitting.solver import Solution, rotation_matrix
@@ -89,6 +98,20 @@ def test_one_picture_says_what_its_own_fit_said(head):
     rng = np.random.default_rng(5)
     ((problem, solution),) = solved_pictures(head, random_person(head, rng), rng)[2:3]
     assert shape_error(fit_several(head, [(problem, solution)]), alone(head, problem, solution)).rigid < 0.05
+
+
+def test_the_mean_of_the_fits_keeps_what_is_each_pictures_own(head):
+    rng = np.random.default_rng(7)
+    truth = random_person(head, rng)
+    solved = solved_pictures(head, truth, rng)
+    found = average_person(head, solved)
+    expected = np.mean([solution.state.values[problem.points.groups["identity"]] for problem, solution in solved], 0)
+    np.testing.assert_allclose(found.identity, expected)
+    single = np.mean([shape_error(alone(head, problem, solution), truth).scaled for problem, solution in solved])
+    assert shape_error(found.neutral, truth).scaled < single
+    for state, (problem, solution) in zip(found.states, solved, strict=True):
+        group = problem.points.groups["expression"]
+        assert np.abs(state.values[group] - solution.state.values[group]).mean() < 0.1
 
 
 def test_evidence_is_counted_without_the_prior(head):
