@@ -64,13 +64,14 @@ class SharedFit:
     Attributes:
         identity: (K,) standard deviations. amounts: (D,) of the smooth deformation.
         neutral: (V,3) metres.
-        states: of the pictures, in their order.
+        states: of the pictures, in their order. expressions: (E,) of each.
     """
 
     identity: Array
     amounts: Array
     neutral: NDArray[np.float32]
     states: list[State]
+    expressions: list[Array]
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,8 @@ def average_person(head: HeadModel, solved: Sequence[tuple[Problem, Solution]]) 
 def _described(head: HeadModel, shared: Array, views: Sequence[View]) -> SharedFit:
     identity, amounts = np.split(shared, [len(head.identity_basis)])
     neutral = (head.shape(identity) + refinement_of(head, identity, amounts)).astype(np.float32)
-    return SharedFit(identity, amounts, neutral, [view.state for view in views])
+    expressions = [view.state.values[view.points.groups["expression"]] for view in views]
+    return SharedFit(identity, amounts, neutral, [view.state for view in views], expressions)
 
 
 def solve_shared(views: Sequence[View]) -> tuple[Array, list[View]]:

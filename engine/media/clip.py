@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MediaError
+from .numbered import READABLE, numbered_pictures
 from .read import _looks_like_text, read_photo
 
 VIDEOS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif")  # what file dialogs offer; others are tried, too
-PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".avif", ".heic", ".heif", ".exr")
-READABLE = "Use an MP4, MOV, MKV, WebM or GIF file, or a folder of numbered pictures."
 AGAIN = "Copy or download it again, or convert it to MP4."
 SEQUENCE_FPS = 25.0
 SLACK = 0.49  # of a tick: containers round their time stamps (Matroska: to milliseconds)
@@ -28,8 +26,6 @@ NOTHING = 1e-6  # seconds or frames: what rounding makes
 PLAUSIBLE_FPS = (0.1, 480.0)  # containers without a rate say 0, 1000 or 90000
 SEEK_FROM, SEEK_BACK = 10.0, 1.0  # seconds: nearer starts are decoded up to; farther ones are approached from before
 EARLY = 0.95  # a clip that ends before this share of its stated length is cut short
-PATTERN = re.compile(r"%0?(\d*)d")
-NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 @dataclass(frozen=True)
@@ -69,11 +65,6 @@ class Frame:
     index: int
 
 
-def probe(path: Path, sequence_fps: float = SEQUENCE_FPS) -> ClipInfo:
-    """Size, rate and length, after decoding one picture. Arguments and errors as `Clip`."""
-    return Clip(path, sequence_fps).info
-
-
 class Clip:
     """Footage that can be read as often as wanted; nothing is open between readings.
 
@@ -98,7 +89,7 @@ class Clip:
             raise ValueError(f"sequence_fps must be positive, not {sequence_fps}.")
         path = Path(path)
         self.warnings: list[str] = []
-        self._pictures = _sequence(path)
+        self._pictures = numbered_pictures(path)
         if self._pictures:
             first = read_photo(self._pictures[0])
             number = len(self._pictures)
@@ -403,73 +394,3 @@ def _measured_fps(capture: Any, cv2: Any) -> float:
     while steps < 60 and capture.grab():
         last, steps = capture.get(cv2.CAP_PROP_POS_MSEC), steps + 1
     return 1000.0 * steps / (last - first) if last > first else SEQUENCE_FPS
-
-
-# Pictures in a row ---------------------------------------------------------------------------------------------------
-
-
-def _sequence(path: Path) -> list[Path]:
-    """The pictures meant by a folder, one of them or a pattern, in order; none if the path means a video file.
-
-    Raises:
-        MediaError: the folder or the pattern has none, or the picture is missing.
-    """
-    if path.is_dir():
-        found = [item for item in path.iterdir() if item.suffix.lower() in PICTURES and not item.name.startswith(".")]
-        if not found:
-            raise MediaError(f"The folder {path} holds no pictures.", READABLE)
-        return sorted(found, key=lambda item: _natural(item.name))
-    exists = path.is_file()
-    pattern = None if exists else PATTERN.search(path.name)
-    if pattern:
-        number = f"\\d{{{int(pattern[1])},}}" if pattern[1] else "\\d+"
-        before, after = path.name[: pattern.start()], path.name[pattern.end() :]
-        matches = re.compile(f"{re.escape(before)}({number}){re.escape(after)}", re.IGNORECASE)
-        numbers = {int(match[1]): item for item in _siblings(path) if (match := matches.fullmatch(item.name))}
-        if not numbers:
-            raise MediaError(f"No file is named like {path}.", "Check the folder and the pattern.")
-        return _run(numbers, min(numbers))
-    if path.suffix.lower() not in PICTURES:
-        return []
-    if not exists:
-        raise MediaError(f"There is no file {path}.", "Check the path, or choose the picture again.")
-    return _around(path)
-
-
-def _around(path: Path) -> list[Path]:
-    """The run of consecutive numbers that a picture is part of."""
-    match = NUMBERED.fullmatch(path.stem)
-    if match is None:
-        return [path]
-    prefix, digits = match.groups()
-    numbers: dict[int, Path] = {}
-    for item in _siblings(path):
-        other = NUMBERED.fullmatch(item.stem)
-        if other is None or other[1] != prefix or item.suffix.lower() != path.suffix.lower():
-            continue
-        same = len(other[2]) == len(digits)
-        longer = other[2][0] != "0" and not (digits[0] == "0" and len(other[2]) < len(digits))
-        if same or (longer and int(other[2]) not in numbers):
-            numbers[int(other[2])] = item
-    return _run(numbers | {int(digits): path}, int(digits))
-
-
-def _run(numbers: dict[int, Path], inside: int) -> list[Path]:
-    first, last = inside, inside
-    while first - 1 in numbers:
-        first -= 1
-    while last + 1 in numbers:
-        last += 1
-    return [numbers[number] for number in range(first, last + 1)]
-
-
-def _siblings(path: Path) -> list[Path]:
-    try:
-        return sorted(path.parent.iterdir())
-    except OSError as error:
-        raise MediaError(f"The folder {path.parent} cannot be read ({error}).", "Check the path.") from error
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts shot2 before shot10."""
-    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name) if part]

@@ -67,7 +67,7 @@ def _search(pixels: NDArray[np.uint8], turns: int) -> list[tuple[Window, float]]
     unturn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     windows = []
     for face, border in found:
-        window = _window(face)
+        window = detection_window(face)
         centre = unturn @ (window.centre - border - size / 2) * scale + original / 2
         windows.append((Window(centre, window.side * scale, window.roll + angle), face.score))
     return _distinct(windows)
@@ -85,7 +85,7 @@ def _tiles(pixels: NDArray[np.uint8], parts: int) -> Iterator[list[tuple[Window,
             yield [(replace(window, centre=window.centre + corner), score) for window, score in _search(part, 0)]
 
 
-def _window(face: Detection) -> Window:
+def detection_window(face: Detection) -> Window:
     """The window for the mesh: around the box, turned as the eyes are."""
     low, high = face.box[:2].astype(float), face.box[2:].astype(float)
     across = face.keypoints[1] - face.keypoints[0]

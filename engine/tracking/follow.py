@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..perception import runtime
 from ..perception.crop import Window, window_around
-from ..perception.detect import searches
+from ..perception.detect import detection_window, searches
 
 SIDE = 32
 """Pixels of the pictures by which a face is known again."""
@@ -64,6 +64,7 @@ class Follower:
     _looks: list[NDArray[np.float32]] = field(default_factory=list, repr=False)
     _window: Window | None = field(default=None, repr=False)
     _seen: tuple[float, Window] | None = field(default=None, repr=False)
+    _last: NDArray[np.float32] | None = field(default=None, repr=False)
     _lost: int = field(default=0, repr=False)
 
     def __call__(self, pixels: NDArray[np.uint8], time: float) -> Sight | None:
@@ -77,9 +78,9 @@ class Follower:
             return None
         self._lost = 0
         self._window = window_around(sight.points)
-        self._seen = time, self._window
+        self._seen, self._last = (time, self._window), portrait(pixels, self._window)
         if sight.resemblance < FAMILIAR and sight.confidence > 0.5 and len(self._looks) < KEPT:
-            self._looks.append(portrait(pixels, self._window))
+            self._looks.append(self._last)
         return sight
 
     @property
@@ -104,8 +105,9 @@ class Follower:
         if confidence <= 0 or np.linalg.norm(points[33] - points[263]) < SMALLEST:
             return None
         found = window_around(points)
-        resemblance = self._resemblance(portrait(pixels, found))
-        if resemblance < KNOWN and not self._just_there(found, time):
+        picture = portrait(pixels, found)
+        resemblance = self._resemblance(picture)
+        if resemblance < KNOWN and not self._just_there(found, picture, time):
             if not self.strangers or self.strangers[-1] < time:
                 self.strangers.append(time)
             return None
@@ -114,10 +116,12 @@ class Follower:
     def _resemblance(self, picture: NDArray[np.float32]) -> float:
         return max((float(np.vdot(picture, other)) for other in self._looks), default=1.0)
 
-    def _just_there(self, window: Window, time: float) -> bool:
+    def _just_there(self, window: Window, picture: NDArray[np.float32], time: float) -> bool:
         """Whether the person was at this very place a moment ago, moved no farther than heads move, and no cut came
         between: pictures of the same face in the next frame are alike even where it turns fast."""
         if self._seen is None or time - self._seen[0] > SOON:
+            return False
+        if self._last is not None and float(np.vdot(picture, self._last)) < KNOWN:
             return False
         return self._lost == 0 and bool(
             np.linalg.norm(window.centre - self._seen[1].centre) < OVERLAP * self._seen[1].side
@@ -127,7 +131,7 @@ class Follower:
     def _search(self, pixels: NDArray[np.uint8], time: float) -> Sight | None:
         """The person anywhere in the picture."""
         if self._lost and self._lost % SEARCH_EVERY:
-            windows = [_around(found) for found in runtime.detect(pixels, "short")]
+            windows = [detection_window(found) for found in runtime.detect(pixels, "short")]
         else:
             windows = [window for window, _ in next(searches(pixels), [])]
         seen = []
@@ -165,12 +169,6 @@ def portrait(pixels: NDArray[np.uint8], window: Window) -> NDArray[np.float32]:
     small = window.varied((0.0, 0.0), 0.75, 0.0, False).cut(pixels, SIDE).astype(np.float32)
     small -= small.mean(axis=(0, 1))
     return small / (np.linalg.norm(small) + 1e-6)
-
-
-def _around(found: runtime.Detection) -> Window:
-    low, high = found.box[:2].astype(float), found.box[2:].astype(float)
-    across = found.keypoints[1] - found.keypoints[0]
-    return Window((low + high) / 2, 1.5 * float((high - low).max()), float(np.arctan2(across[1], across[0])))
 
 
 def _distinct(faces: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:

@@ -79,6 +79,7 @@ def track(
     progress.stage("Opening the clip", 0.0)
     footage = Clip(clip, options.sequence_fps)
     check_range(footage, options)
+    actor = None if options.head is None else load_result(options.head)  # what is wrong with it is said at once
     fps = options.fps or footage.info.fps
     choices = (options.start, options.end, fps, options.face_index)
     chunks = Chunks(out, clip, choices)
@@ -87,7 +88,7 @@ def track(
             progress.stage("Following the face", 0.02)
             followed = follow(footage, options, fps, chunks, progress)
             with staged_folder(out) as scratch:
-                report = _finish(footage, followed, fps, options, scratch, progress, started)
+                report = _finish(footage, followed, fps, actor, options, scratch, progress, started)
         except JobCancelled:
             if not options.keep_partial:
                 chunks.discard()
@@ -196,7 +197,14 @@ def ahead(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 def _finish(
-    footage: Clip, followed: Followed, fps: float, options: TrackOptions, folder: Path, progress: Progress, since: float
+    footage: Clip,
+    followed: Followed,
+    fps: float,
+    actor: Reconstruction | None,
+    options: TrackOptions,
+    folder: Path,
+    progress: Progress,
+    since: float,
 ) -> dict[str, Any]:
     """Head, take and files."""
     from ..heads.loader import load_head
@@ -205,7 +213,7 @@ def _finish(
     size = info.width, info.height
     head = load_head("open", options.model_folder)
     progress.stage("Solving the head", 0.54)
-    result, performer, pictures = find_performer(footage, followed, fps, head, options, progress)
+    performer, pictures = find_performer(footage, followed, fps, head, actor, options, progress)
     progress.stage("Solving the performance", 0.62)
     frames = solve_frames(performer, followed.landmarks, followed.confidence, size, progress)
     progress.stage("Smoothing", 0.76)
@@ -214,6 +222,7 @@ def _finish(
     take = make_take(
         head, performer, frames, followed.landmarks, followed.confidence, times, fps, size, motion
     )  # fmt: skip
+    result = actor
     if result is None:
         progress.stage("Painting the head", 0.78)
         result = paint(footage_name(info.path), head, performer, pictures, options, progress)
@@ -234,21 +243,26 @@ def _finish(
 
 
 def find_performer(
-    footage: Clip, followed: Followed, fps: float, head: HeadModel, options: TrackOptions, progress: Progress
-) -> tuple[Reconstruction | None, Performer, list[tuple[Photo, FaceObservation]]]:
-    """The head that acts: with `options.head` that reconstruction, else one solved from frames of the clip, which are
-    returned with it, the frontal one first."""
+    footage: Clip,
+    followed: Followed,
+    fps: float,
+    head: HeadModel,
+    actor: Reconstruction | None,
+    options: TrackOptions,
+    progress: Progress,
+) -> tuple[Performer, list[tuple[Photo, FaceObservation]]]:
+    """The head that acts: the actor's, else one solved from frames of the clip, which are returned with it, the frontal
+    one first."""
     info = footage.info
     size = info.width, info.height
     focal = options.focal_length_px
     chosen = spread_frames(followed.landmarks, followed.confidence)
-    if options.head is not None:
-        result = load_result(options.head)
+    if actor is not None:
         seen = [followed.landmarks[t] for t in chosen]
-        return result, performer_from_result(result, head, seen, size, focal), []
+        return performer_from_result(actor, head, seen, size, focal), []
     pictures = look_again(footage, followed.landmarks, chosen, options.start, fps)
     faces = [face for _, face in pictures]
-    return None, performer_from_frames(head, faces, size, focal, progress), pictures
+    return performer_from_frames(head, faces, size, focal, progress), pictures
 
 
 def load_result(folder: Path) -> Reconstruction:
@@ -321,11 +335,8 @@ def paint(
     photo, face = pictures[0]
     fit = performer.fit
     assert fit is not None
-    state = fit.states[0]
-    groups = len(fit.identity)
-    expression = np.clip(state.values[groups : groups + len(performer.expression_names)], 0.0, 1.0)
-    camera = camera_of(state, photo.width, photo.height)
-    found = head_fit(head, face, camera, fit.identity, fit.amounts, expression)
+    camera = camera_of(fit.states[0], photo.width, photo.height)
+    found = head_fit(head, face, camera, fit.identity, fit.amounts, np.clip(fit.expressions[0], 0.0, 1.0))
     chosen = ReconstructOptions(
         texture_size=options.texture_size, device=options.device, model_folder=options.model_folder, seed=options.seed
     )

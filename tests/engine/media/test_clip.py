@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.errors import MediaError
 from engine.media import clip as module
-from engine.media.clip import Clip, Frame, probe
+from engine.media.clip import Clip, Frame
 
 from .toy_clip import HEIGHT, WIDTH, damage, number_of, numbered, turn, write_gif, write_video
 
@@ -279,16 +279,16 @@ def test_numbered_pictures(tmp_path: Path) -> None:
 
 def test_a_run_ends_at_a_gap(tmp_path: Path) -> None:
     paths = write_pictures(tmp_path, ["a1.png", "a2.png", "a4.png", "a5.png", "a6.png"])
-    assert probe(paths[1]).frames == 2
-    assert probe(paths[4]).frames == 3
-    assert probe(paths[4]).fps == 25.0
-    assert probe(tmp_path).frames == 5
+    assert Clip(paths[1]).info.frames == 2
+    assert Clip(paths[4]).info.frames == 3
+    assert Clip(paths[4]).info.fps == 25.0
+    assert Clip(tmp_path).info.frames == 5
 
 
 def test_a_folder_is_in_natural_order(tmp_path: Path) -> None:
     paths = write_pictures(tmp_path / "row", ["f2.png", "f9.PNG", "f10.png", "f100.png"])
     assert numbers(list(Clip(tmp_path / "row").frames())) == [0, 1, 2, 3]
-    assert probe(paths[1]).frames == 2  # 9 and 10, of different width
+    assert Clip(paths[1]).info.frames == 2  # 9 and 10, of different width
 
 
 def test_a_picture_alone(tmp_path: Path) -> None:

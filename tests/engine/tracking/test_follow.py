@@ -34,6 +34,23 @@ def test_somebody_else_is_a_gap_and_the_person_is_found_again(people) -> None:
     assert follower.strangers == pytest.approx([n / 25 for n in range(4, 8)])
 
 
+def test_somebody_else_at_the_very_same_place_is_a_cut_too(people) -> None:
+    """Both faces are brought to the same place and size, as in a cut between two close-ups."""
+    from engine.media.photo import Photo
+    from engine.perception.crop import window_around
+    from engine.perception.landmarks import find_face
+
+    close = []
+    for picture in people:
+        window = window_around(find_face(Photo(Path("p.png"), picture)).landmarks.astype(float), 2.0)
+        close.append(np.asarray(window.cut(picture, SIZE)))
+    follower = Follower()
+    seen = [
+        follower(picture, number / 25) is not None for number, picture in enumerate([close[0]] * 3 + [close[1]] * 3)
+    ]
+    assert seen == [True] * 3 + [False] * 3
+
+
 def test_the_second_face_can_be_chosen(people) -> None:
     import cv2
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.errors import FaceError, JobCancelled, MediaError
+from engine.media.write_clip import ClipWriter
 from engine.progress import Progress
 from engine.result import Reconstruction
 from engine.tracking import job
@@ -32,15 +34,10 @@ def shifts() -> np.ndarray:
 
 
 def write_clip(path: Path, pictures: Iterator[np.ndarray]) -> Path:
-    import cv2
-
-    writer = None
-    for picture in pictures:
-        size = picture.shape[1], picture.shape[0]
-        writer = writer or cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
-        writer.write(np.ascontiguousarray(picture[..., ::-1]))
-    assert writer is not None
-    writer.release()
+    first = next(pictures)
+    with ClipWriter(path, first.shape[1], first.shape[0], FPS) as writer:
+        for picture in chain([first], pictures):
+            writer.add(picture)
     return path
 
 
