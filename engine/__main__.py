@@ -32,13 +32,10 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument(
         "-o", "--out", required=True, type=Path, metavar="DIR", help="one photo: its folder; several: one each"
     )
-    job.add_argument("--texture-size", type=texture_size, default=2048, metavar="PIXELS", help="256 to 4096")
-    job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     job.add_argument("--head-model", choices=("open", "flame"), default="open")
     job.add_argument("--quality", choices=("draft", "standard", "best"), default="standard")
     job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
     job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
-    job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
     job.add_argument("--hair", choices=("as-seen", "bald"), default="as-seen", help="as the photo shows it, or none")
     job.add_argument(
         "--points",
@@ -46,8 +43,7 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
         default="mediapipe",
         help="whose points the head is fitted to: MediaPipe's, the engine's own network's, or both",
     )
-    job.add_argument("--seed", type=int, default=0)
-    job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
+    add_common_arguments(job)
 
 
 def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
@@ -94,6 +90,11 @@ def add_track_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--no-calibration", action="store_true", help="leave the face's rest as it was solved")
     job.add_argument("--no-contacts", action="store_true", help="do not close blinks and lips wholly")
     job.add_argument("--no-preview", action="store_true", help="write no preview.mp4")
+    add_common_arguments(job)
+
+
+def add_common_arguments(job: argparse.ArgumentParser) -> None:
+    """What both commands take."""
     job.add_argument("--texture-size", type=texture_size, default=2048, metavar="PIXELS", help="256 to 4096")
     job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")

@@ -21,6 +21,7 @@ from .heads import FOLDER_KEY, active_head, head_rig, result_folder
 from .job import EngineJob, TrackJob
 from .modal import ModalJob
 from .session import SESSION
+from .utility import may_drop
 from .view import hide_bones, look_at
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ class LIKENESS_FH_clip(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         """Only over a 3D viewport, and not while a job runs."""
-        area: Any = context.area
-        return area is not None and area.type == "VIEW_3D" and SESSION.running is None
+        return may_drop(context)
 
 
 def clip_settings(context: bpy.types.Context) -> Any:

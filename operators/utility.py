@@ -106,5 +106,10 @@ class LIKENESS_FH_photo(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         """Only over a 3D viewport, and not while a job runs."""
-        area: Any = context.area
-        return area is not None and area.type == "VIEW_3D" and SESSION.running is None
+        return may_drop(context)
+
+
+def may_drop(context: bpy.types.Context) -> bool:
+    """Whether a dropped file can start a job here."""
+    area: Any = context.area
+    return area is not None and area.type == "VIEW_3D" and SESSION.running is None

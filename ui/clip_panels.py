@@ -10,7 +10,7 @@ from ..operators import animate, takes
 from ..operators.heads import active_head
 from ..operators.job import TrackJob
 from ..operators.session import SESSION
-from .panels import SidebarPanel, draw_progress
+from .panels import SidebarPanel, draw_progress, options_layout
 from .preferences import draw_error
 
 
@@ -57,10 +57,7 @@ class LIKENESS_PT_animate_options(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """What is tracked, what carries it, how strongly, and what comes with it."""
-        layout: Any = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = SESSION.running is None
+        layout = options_layout(self)
         settings = animate.clip_settings(context)
         groups = (
             ("start", "end", "face"),

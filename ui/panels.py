@@ -26,6 +26,15 @@ class SidebarPanel:
     bl_category = "Likeness"
 
 
+def options_layout(panel: Any) -> Any:
+    """A panel's layout for choices: names on the left, grey while a job runs."""
+    layout = panel.layout
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    layout.enabled = SESSION.running is None
+    return layout
+
+
 def draw_progress(layout: Any, job: Any) -> None:
     """Stage, fraction, and the way out."""
     layout.progress(factor=job.fraction, text=job.stage)
@@ -78,10 +87,7 @@ class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Two groups: what the engine does, what is built."""
-        layout: Any = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.enabled = SESSION.running is None
+        layout = options_layout(self)
         settings = scene_settings(context)
         column = layout.column()
         for name in ("quality", "texture_size", "face", "hair"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,10 +60,23 @@ def write_picture(path: Path, array: NDArray[np.uint8]) -> None:
 def _write(path: Path, array: NDArray[np.uint8], file_format: str, **options: int) -> None:
     from PIL import Image
 
+    with whole_file(path) as file:
+        Image.fromarray(np.ascontiguousarray(array)).save(file, file_format, **options)
+
+
+@contextmanager
+def whole_file(path: Path, mode: str = "wb", **how: Any) -> Iterator[Any]:
+    """Open a file beside the wanted one, which it replaces when the block is done: whole or not at all.
+
+    Args:
+        mode, how: as for `open`.
+    Raises:
+        OutputError: the folder is missing or read-only, or the disk is full.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(temporary, "wb") as file:
-            Image.fromarray(np.ascontiguousarray(array)).save(file, file_format, **options)
+        with open(temporary, mode, **how) as file:
+            yield file
         os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..camera import Camera
-from ..errors import MediaError, OutputError
+from ..errors import MediaError
+from ..media.write import whole_file
 from .take import Take
 from .turns import mean_rotation, to_axis_angle, to_matrix
 
@@ -67,21 +66,11 @@ def write_livelink(path: Path, take: Take) -> None:
     values = [np.clip(columns.get(name.lower(), zero), 0.0, 1.0) for name in UNITS]
     values += [angle for turn in turns for angle in _angles(turn).T]
     table = np.stack(values, axis=1) if len(take) else np.zeros((0, len(values)))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(temporary, "w", encoding="ascii", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            for time, row in zip(take.times, table, strict=True):
-                writer.writerow([timecode(float(time), take.fps), len(row), *(f"{value:.8f}" for value in row)])
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"Cannot write {path}: {error.strerror or error}.",
-            "Choose a folder you can write to, with free space.",
-        ) from error
+    with whole_file(path, "w", encoding="ascii", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        for time, row in zip(take.times, table, strict=True):
+            writer.writerow([timecode(float(time), take.fps), len(row), *(f"{value:.8f}" for value in row)])
 
 
 def read_livelink(path: Path, fps: float | None = None) -> Take:
