@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fitting.detector import DENSE_CALIBRATION, load_detector
+from ..fitting.points import Coefficients
 from ..fitting.sighting import Sighting, dense_sighting, fused, mesh_sighting
 from ..fitting.solve import ITERATIONS, Problem, refinement_of, run_stages, state_problem
 from ..fitting.solver import Solution
@@ -46,9 +47,16 @@ class Networks:
         return own if source == DENSE else fused(own, mesh)
 
 
-def solve_sighting(head: HeadModel, sighting: Sighting, width: int, height: int, focal: float | None = None) -> Solved:
+def solve_sighting(
+    head: HeadModel,
+    sighting: Sighting,
+    width: int,
+    height: int,
+    focal: float | None = None,
+    belief: Coefficients | None = None,
+) -> Solved:
     """The fit as `fit_head` does it, before it is described; sizes and focal length in pixels."""
-    problem = state_problem(head, sighting, width, height, focal)
+    problem = state_problem(head, sighting, width, height, focal, belief=belief)
     return problem, run_stages(problem, ITERATIONS["standard"], Progress())
 
 

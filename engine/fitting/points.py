@@ -134,15 +134,18 @@ def embed(field: NDArray, embedding: LandmarkEmbedding, triangles: NDArray[np.in
     return sum(field[..., corners[:, k], :] * weights[:, k, None] for k in range(3))  # type: ignore[return-value]
 
 
-def identity_points(head: HeadModel, embedding: LandmarkEmbedding | None = None) -> PointModel:
+def identity_points(
+    head: HeadModel, embedding: LandmarkEmbedding | None = None, prior: Coefficients | None = None
+) -> PointModel:
     """Points of the head with the group "identity", in standard deviations, which leaves the face's size alone.
 
     Args:
         embedding: where they are; None takes MediaPipe's.
+        prior: of the identity; None takes the model's own.
     """
     embedding = head.landmarks["mediapipe"] if embedding is None else embedding
     mean = embed(head.vertices.astype(np.float64), embedding, head.faces)
     basis = embed(head.identity_basis, embedding, head.faces) - growth(head).basis(mean)
-    prior = Coefficients.normal(np.ones(len(basis)))
+    prior = Coefficients.normal(np.ones(len(basis))) if prior is None else prior
     none = np.zeros_like(mean)
     return PointModel(mean, basis, none, np.zeros_like(basis), prior, {"identity": slice(0, len(basis))})

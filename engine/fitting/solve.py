@@ -78,6 +78,7 @@ def state_problem(
     height: int,
     focal: float | None,
     blendshapes: Mapping[str, float] | None = None,
+    belief: Coefficients | None = None,
 ) -> Problem:
     """Put model, priors and evidence together, with a first pose by alignment.
 
@@ -86,9 +87,10 @@ def state_problem(
         width, height: of the photo, pixels.
         focal: known focal length, pixels, or None.
         blendshapes: a detector's scores of expressions, if it gives any.
+        belief: prior of the identity; None: any head of the model.
     """
     embedding, observed, detector = sighting.embedding, sighting.observed, sighting.detector
-    points = identity_points(head, embedding)
+    points = identity_points(head, embedding, belief)
     prior = expression_prior(head.expression_names, dict(blendshapes or {}))
     points = points.with_group("expression", prior, embed(head.expression_basis, embedding, head.faces))
     smooth = smooth_deformation(head)

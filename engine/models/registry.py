@@ -105,4 +105,20 @@ POINTS_NETWORK = ModelFile(
     bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
     sha256="911a1ef7c9610792f354f558bb49082a41dbb844be76aa9c500549c8353d6df3",
 )
-MODELS = (OPEN_HEAD, POINTS_NETWORK, PARTS_NETWORK, FACE_LANDMARKER)
+FACE_RECOGNITION = ModelFile(
+    title="Face Recognition",
+    purpose="Tells people apart, and judges likeness",
+    licence="MIT",
+    source="",
+    files=("face_recognition_model.bin",),
+    bundled=Path(__file__).parents[1] / "recognition" / "data",
+    sha256="b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+)
+ARCFACE = ModelFile(
+    title="ArcFace",
+    purpose="Judges likeness more finely than the bundled network",
+    licence="MIT for code, weights for research only",
+    source="https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch",
+    files=("arcface_r100.safetensors", "arcface_r100.pth", "arcface_r50.safetensors", "arcface_r50.pth", "backbone.pth"),
+)
+MODELS = (OPEN_HEAD, POINTS_NETWORK, PARTS_NETWORK, FACE_RECOGNITION, FACE_LANDMARKER, ARCFACE)
