@@ -57,14 +57,31 @@ class Rasterizer(Protocol):
 def get_rasterizer(name: str = "torch") -> Rasterizer:
     """The backend of that name.
 
+    Args:
+        name: "torch", the z-buffer; "pytorch3d"; or "auto", PyTorch3D for triangles on CUDA where it can be imported,
+            the z-buffer for all others: on the CPU PyTorch3D takes hundreds of times as long.
     Raises:
-        EngineError: no such backend.
+        EngineError: no such backend, or it cannot be imported.
     """
     if name == "torch":
         from .zbuffer import rasterize_zbuffer
 
         return rasterize_zbuffer
-    raise EngineError(f"There is no rasteriser named “{name}”.", "Use “torch”.")
+    if name == "pytorch3d":
+        from .pytorch3d import get_pytorch3d
+
+        return get_pytorch3d()
+    if name == "auto":
+        return _rasterize_auto
+    raise EngineError(f"There is no rasteriser named “{name}”.", "Use “auto”, “torch” or “pytorch3d”.")
+
+
+def _rasterize_auto(triangles: Tensor, size: Size, cull: Cull = "none") -> Raster:
+    """See `get_rasterizer`."""
+    from .pytorch3d import available
+
+    name = "pytorch3d" if triangles.is_cuda and available() else "torch"
+    return get_rasterizer(name)(triangles, size, cull)
 
 
 def project(vertices: Tensor, camera: Camera) -> Tensor:
