@@ -119,6 +119,37 @@ ARCFACE = ModelFile(
     purpose="Judges likeness more finely than the bundled network",
     licence="MIT for code, weights for research only",
     source="https://github.com/deepinsight/insightface/tree/master/recognition/arcface_torch",
-    files=("arcface_r100.safetensors", "arcface_r100.pth", "arcface_r50.safetensors", "arcface_r50.pth", "backbone.pth"),
+    files=(
+        "arcface_r100.safetensors",
+        "arcface_r100.pth",
+        "arcface_r50.safetensors",
+        "arcface_r50.pth",
+        "backbone.pth",
+    ),
 )
-MODELS = (OPEN_HEAD, POINTS_NETWORK, PARTS_NETWORK, FACE_RECOGNITION, FACE_LANDMARKER, ARCFACE)
+TEXTURE_BASIS = ModelFile(
+    title="Linear Skins",
+    purpose="What colours skin can have",
+    licence="CC0-1.0",
+    source="",
+    files=("texture_basis.safetensors",),
+    bundled=Path(__file__).parents[1] / "texture" / "data",
+    sha256="6eb76f6a9a45924135af9f82c63f0066466bbd856ab8fe33307773754761b3bf",
+)
+FFHQ_UV_TEXTURE = ModelFile(
+    title="FFHQ-UV Texture Generator",
+    purpose="Skin by a large generator, for the texture “GANFit”",
+    licence="FFHQ-UV's own, non-commercial",
+    source="https://github.com/csbhr/FFHQ-UV",
+    files=("texgan_ffhq_uv.pth",),
+)
+MODELS = (
+    OPEN_HEAD,
+    POINTS_NETWORK,
+    PARTS_NETWORK,
+    FACE_RECOGNITION,
+    TEXTURE_BASIS,
+    FACE_LANDMARKER,
+    ARCFACE,
+    FFHQ_UV_TEXTURE,
+)

@@ -1,0 +1,1 @@
+"""Texture models: what albedo a face can have. All look the same to a solver, see `model.TextureModel`."""
