@@ -13,6 +13,9 @@ from .errors import EngineError
 from .options import ReconstructOptions
 from .progress import Progress
 
+PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".exr", ".heic", ".heif")
+"""What is taken for a photo in a folder."""
+
 if TYPE_CHECKING:
     from .tracking.options import TrackOptions
 
@@ -30,9 +33,18 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
     """The arguments of a reconstruction, here and on Blender's command line."""
     job.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     job.add_argument(
-        "-o", "--out", required=True, type=Path, metavar="DIR", help="one photo: its folder; several: one each"
+        "-o", "--out", required=True, type=Path, metavar="DIR", help="one head: its folder; several: one each"
+    )
+    job.add_argument(
+        "--several", action="store_true", help="all photos, or those in folders, show one person: make one head of them"
     )
     job.add_argument("--head-model", choices=("open", "flame"), default="open")
+    job.add_argument(
+        "--texture",
+        choices=("photo", "ganfit", "linear"),
+        default="photo",
+        help="the photo's own pixels, or a model of skin fitted to it: generated, or linear",
+    )
     job.add_argument("--quality", choices=("draft", "standard", "best"), default="standard")
     job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
     job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
@@ -52,6 +64,7 @@ def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
         texture_size=arguments.texture_size,
         device=arguments.device,
         head_model=arguments.head_model,
+        texture=arguments.texture,
         quality=arguments.quality,
         face_index=arguments.face,
         focal_length_px=arguments.focal_length,
@@ -142,16 +155,40 @@ def folders(photos: Sequence[Path], out: Path) -> list[Path]:
     return chosen
 
 
+def photos_of_person(paths: Sequence[Path]) -> list[Path]:
+    """The photos given, and in place of each folder the pictures in it, by name."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(item for item in path.iterdir() if item.suffix.lower() in PICTURES) if path.is_dir() else []
+        found += inside or [path]
+    return found
+
+
 def run_reconstruct(arguments: argparse.Namespace) -> int:
     """Reconstruct every photo; a bad one does not stop the rest. Returns the exit code of the first failure, or 0."""
     from .pipeline import reconstruct
 
+    if arguments.several:
+        return run_several(arguments)
     options = chosen_options(arguments)
 
     def work(photo: Path, folder: Path, progress: Progress) -> dict[str, Any]:
         return reconstruct(photo, folder, options, progress).report
 
     return _run_all("photo", arguments.photos, arguments, work)
+
+
+def run_several(arguments: argparse.Namespace) -> int:
+    """Reconstruct one head from all photos. Returns the exit code. In the JSON summary it stands under the first photo;
+    the report's "photos" names all."""
+    from .several import reconstruct_several
+
+    photos, options = photos_of_person(arguments.photos), chosen_options(arguments)
+
+    def work(first: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        return reconstruct_several(photos, folder, options, progress).report
+
+    return _run_all("photo", photos[:1], arguments, work)
 
 
 def run_track(arguments: argparse.Namespace) -> int:

@@ -17,9 +17,10 @@ from .hair.shell import HairShell
 from .render.look import face_materials, lash_opacity
 from .result import Reconstruction
 
-LARGEST_TEXTURE, PICTURE_QUALITY = 2048, 92
+LARGEST_TEXTURE, LARGEST_NORMALS, PICTURE_QUALITY = 2048, 1024, 92
 SMALLEST_MOVE = 2e-6
 """Displacements below this (metres) are left out of morph targets."""
+COLOUR, NORMALS = "baseColorTexture", "normalTexture"
 LARGEST_HAIR, HAIR_CUT = 1536, 0.5
 LASH_COLOUR = (28, 20, 16)
 FLOAT, UNSIGNED_INT = 5126, 5125
@@ -42,14 +43,18 @@ class _Piece:
     faces: NDArray[np.int64]
 
 
-def export_glb(reconstruction: Reconstruction, path: Path) -> None:
+def export_glb(reconstruction: Reconstruction, path: Path, normals: NDArray[np.uint8] | None = None) -> None:
     """Write the neutral head as binary glTF 2.0, metres, Y up, face to +Z; lashes as a translucent piece of their own,
     hair as another that is cut out where it is transparent.
 
+    Args:
+        normals: (S,S,3) normal map of the skin's relief (`engine.texture.detail`), +Y up as glTF has it; None for none.
     Raises:
         OutputError: the file cannot be written.
     """
     data = add_picture(_geometry(reconstruction), "skin", _picture(reconstruction.albedo), "image/jpeg")
+    if normals is not None:
+        data = add_picture(data, "skin", _picture(normals, LARGEST_NORMALS, subsampling=0), "image/jpeg", NORMALS)
     if reconstruction.hair is not None:
         data = add_picture(data, "hair", _cut_out_picture(reconstruction.hair.albedo), "image/png")
     data = add_morph_targets(data, _morphs(reconstruction), reconstruction.expression_names)
@@ -150,15 +155,15 @@ def _morphs(head: Reconstruction) -> dict[str, NDArray[np.float32]]:
     return {name: basis[:, piece.source] for name, piece in _pieces(head).items()}
 
 
-def _picture(albedo: NDArray[np.uint8]) -> bytes:
-    """The albedo as JPEG: good enough for a quick look, and much smaller and quicker than a PNG."""
+def _picture(pixels: NDArray[np.uint8], largest: int = LARGEST_TEXTURE, **how: int) -> bytes:
+    """A picture as JPEG: good enough for a quick look, and much smaller and quicker than a PNG."""
     from PIL import Image
 
-    picture = Image.fromarray(albedo)
-    if picture.width > LARGEST_TEXTURE:
-        picture = picture.resize((LARGEST_TEXTURE, LARGEST_TEXTURE), Image.Resampling.LANCZOS)
+    picture = Image.fromarray(pixels)
+    if picture.width > largest:
+        picture = picture.resize((largest, largest), Image.Resampling.LANCZOS)
     data = BytesIO()
-    picture.save(data, "JPEG", quality=PICTURE_QUALITY)
+    picture.save(data, "JPEG", quality=PICTURE_QUALITY, **how)
     return data.getvalue()
 
 
@@ -175,11 +180,12 @@ def _cut_out_picture(albedo: NDArray[np.uint8]) -> bytes:
     return data.getvalue()
 
 
-def add_picture(glb: bytes, material: str, picture: bytes, kind: str) -> bytes:
-    """A GLB with a picture as the base colour of the material of that name. (trimesh would encode it once more.)
+def add_picture(glb: bytes, material: str, picture: bytes, kind: str, use: str = COLOUR) -> bytes:
+    """A GLB with a picture in the material of that name. (trimesh would encode it once more.)
 
     Args:
         kind: its MIME type.
+        use: `COLOUR` or `NORMALS`.
     """
     tree, binary = read_glb(glb)
     buffer = bytearray(binary)
@@ -188,7 +194,8 @@ def add_picture(glb: bytes, material: str, picture: bytes, kind: str) -> bytes:
     tree["samplers"] = [{"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR}]
     textures.append({"source": len(images) - 1, "sampler": 0})
     painted = next(entry for entry in tree["materials"] if entry["name"] == material)
-    painted["pbrMetallicRoughness"]["baseColorTexture"] = {"index": len(textures) - 1}
+    part = painted["pbrMetallicRoughness"] if use == COLOUR else painted
+    part[use] = {"index": len(textures) - 1}
     tree["buffers"] = [{"byteLength": len(buffer)}]
     return _write_glb(tree, bytes(buffer))
 

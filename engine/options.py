@@ -10,6 +10,7 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 HeadName = Literal["open", "flame"]
 PointsChoice = Literal["mediapipe", "dense", "fused"]
 HairChoice = Literal["as-seen", "bald"]
+TextureChoice = Literal["photo", "ganfit", "linear"]
 Quality = Literal["draft", "standard", "best"]
 
 
@@ -21,6 +22,7 @@ class ReconstructOptions:
         texture_size: side of the square albedo, pixels, 256..4096.
         device: where torch runs; "auto" takes CUDA, then MPS, then the CPU.
         head_model: "open" (bundled) or "flame" (the user's licensed file, found in `model_folder`).
+        texture: "photo" projects the photo; "ganfit" and "linear" fit a model of skin to it, together with the shape.
         quality: trades time for fidelity (solver iterations, refinement).
         face_index: which face, 0 = largest, in order of decreasing size; None = largest, with a warning if several.
         focal_length_px: overrides EXIF and the solved focal length, in pixels of the upright photo.
@@ -34,6 +36,7 @@ class ReconstructOptions:
     texture_size: int = 2048
     device: DeviceName = "auto"
     head_model: HeadName = "open"
+    texture: TextureChoice = "photo"
     quality: Quality = "standard"
     face_index: int | None = None
     focal_length_px: float | None = None

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .devices import choose_device, single_threaded_torch, versions
 from .memory import within_memory
@@ -98,6 +99,7 @@ def solve_face(
     """
     device = choose_device(options.device)
 
+    from .fitting.recognised import believed_shape
     from .fitting.sighting import gather
     from .fitting.solve import fit_head
     from .perception.masks import make_masks
@@ -111,17 +113,27 @@ def solve_face(
     if fit is None:
         progress.stage("Fitting the head", 0.25)
         sighting = gather(head, face, view.points, options.points)
-        fit = fit_head(head, face, photo, options, progress, sighting)
+        belief, unknown = believed_shape(head, photo.pixels, face.landmarks)
+        face = replace(face, warnings=(*face.warnings, *unknown))
+        fit = fit_head(head, face, photo, options, progress, sighting, belief)
     progress.stage("Painting the skin", 0.4)
-    texture = make_texture(head, fit, photo, face, masks, options, progress)
+    facts: dict[str, Any] = {}
+    if options.texture == "photo":
+        texture = make_texture(head, fit, photo, face, masks, options, progress)
+    else:
+        from .synthesis.paint import paint
+
+        painted = paint(head, fit, photo, face, masks, options, progress, device)
+        fit, texture, facts = painted.fit, painted.texture, {"synthesis": painted.report}
     hair = None
     if options.hair == "as-seen":
         progress.stage("Growing the hair", 0.7)
-        hair = grow_hair(head, fit, photo, masks, view.parts, texture, options)
+        hair = grow_hair(head, fit, photo, masks, view.parts, texture.illumination, options)
     progress.stage("Rendering the photo's view", 0.75)
     photo_view = render_photo_view(head, fit, hair, texture, device)
     result = assemble(name, head, photo, face, fit, hair, texture, photo_view, options)
     result.report["points"] = "mediapipe" if view.points is None else options.points
+    result.report.update(facts)
     return result
 
 
@@ -131,7 +143,7 @@ def grow_hair(
     photo: Photo,
     masks: Masks,
     parts: PartsObservation | None,
-    texture: TextureResult,
+    illumination: NDArray[np.float32],
     options: ReconstructOptions,
 ) -> HairShell | None:
     """The hair over the neutral head, or None where the photo shows none."""
@@ -141,7 +153,7 @@ def grow_hair(
     sure = parts is not None and parts.confidence > DEPTH_SURE
     depth = DepthMap.of(parts, photo.height, photo.width) if parts is not None and sure else None
     hair = make_hair(
-        head, fit.posed, fit.camera, photo.pixels, masks.hair, texture.illumination,
+        head, fit.posed, fit.camera, photo.pixels, masks.hair, illumination,
         texture_size=options.texture_size, depth=depth, seed=options.seed,
     )  # fmt: skip
     return hair and hair.moved(fit.neutral - fit.posed)
@@ -188,6 +200,7 @@ def assemble(
         "detector": face.detector,
         "face_score": round(face.score, 4),
         "head_model": head.name,
+        "texture": options.texture,
         "texture_size": options.texture_size,
         "quality": options.quality,
         "seed": options.seed,

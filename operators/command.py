@@ -13,13 +13,14 @@ from typing import Any
 
 import bpy
 
-from ..engine.__main__ import add_reconstruct_arguments, chosen_options, folders
+from ..engine.__main__ import add_reconstruct_arguments, chosen_options, folders, photos_of_person
 from ..engine.errors import EngineError, JobCancelled
 from ..engine.result import Reconstruction
 from ..engine.staging import staged_folder
 from .addon import COMMAND, engine_settings, launch
 from .build import BuildOptions, build_head, new_scene, save_blend
-from .job import ReconstructJob, State
+from .client import EngineProcess
+from .job import ReconstructJob, SeveralJob, State
 from .session import Session
 from .view import hide_bones
 
@@ -58,9 +59,14 @@ def reconstruct_all(session: Session, arguments: argparse.Namespace) -> int:
     """Reconstruct every photo; a bad one does not stop the rest."""
     entries = []
     exit_code = 0
-    for photo, out in zip(arguments.photos, folders(arguments.photos, arguments.out), strict=True):
+    photos: list[Path] = arguments.photos
+    person: list[Path] = []
+    if arguments.several:
+        person = photos_of_person(photos)
+        photos = person[:1]  # the head stands under the first photo's name
+    for photo, out in zip(photos, folders(photos, arguments.out), strict=True):
         try:
-            blend = reconstruct_photo(session, photo.resolve(), out.resolve(), arguments)
+            blend = reconstruct_photo(session, photo.resolve(), out.resolve(), arguments, person)
             entries.append({"photo": str(photo), "ok": True, "folder": str(out), "blend": str(blend)})
             print(f"{photo.name}: done, see {blend}", file=sys.stderr, flush=True)
         except EngineError as error:
@@ -72,9 +78,13 @@ def reconstruct_all(session: Session, arguments: argparse.Namespace) -> int:
     return exit_code
 
 
-def reconstruct_photo(session: Session, photo: Path, out: Path, arguments: argparse.Namespace) -> Path:
+def reconstruct_photo(
+    session: Session, photo: Path, out: Path, arguments: argparse.Namespace, person: Sequence[Path] = ()
+) -> Path:
     """Reconstruct one photo into a fresh scene. Returns the .blend, which lies with the engine's files in `out`.
 
+    Args:
+        person: reconstruct one head from all these photos instead.
     Raises:
         EngineError: why there is none. Then `out` is as it was.
     """
@@ -86,15 +96,16 @@ def reconstruct_photo(session: Session, photo: Path, out: Path, arguments: argpa
     new_scene()
     name = f"{photo.stem}.blend"
     with staged_folder(out) as scratch:
-        job = session.start(
-            lambda process: ReconstructJob(
-                process,
-                photo,
-                scratch,
-                options,
-                lambda folder: build_blend(folder, photo, folder / name, arguments),
-            )
-        )
+
+        def build(folder: Path) -> None:
+            build_blend(folder, photo, folder / name, arguments)
+
+        def make(process: EngineProcess) -> ReconstructJob | SeveralJob:
+            if person:
+                return SeveralJob(process, [path.resolve() for path in person], scratch, options, build)
+            return ReconstructJob(process, photo, scratch, options, build)
+
+        job = session.start(make)
         job.run(on_stage=lambda stage, fraction: print_stage(photo.name, stage, fraction))
         if job.error is not None:
             raise job.error

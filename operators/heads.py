@@ -18,6 +18,7 @@ REPORT_KEY = "likeness_report"
 FOLDER_KEY = "likeness_folder"
 HAIR_KEY = "likeness_hair"
 VOLUME_KEY = "Volume"
+PHOTO_KEY = "likeness_photo"
 
 
 def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -52,9 +53,19 @@ def shown_key(head: bpy.types.Object) -> str:
 
 
 def head_camera(head: bpy.types.Object) -> bpy.types.Object | None:
-    """The camera of the head's photo."""
-    family = (*head.children, *(head.parent.children if head.parent else ()))
-    return next((item for item in family if item.type == "CAMERA"), None)
+    """The camera of the head's photo; of the main one, where it was made from several."""
+    return next((item for item in _family(head) if item.type == "CAMERA" and PHOTO_KEY not in item), None)
+
+
+def photo_cameras(head: bpy.types.Object) -> list[bpy.types.Object]:
+    """The cameras of all photos of a head that was made from several, the main one first; else empty."""
+    further = [item for item in _family(head) if item.type == "CAMERA" and PHOTO_KEY in item]
+    main = head_camera(head)
+    return [main, *further] if main and further else further
+
+
+def _family(head: bpy.types.Object) -> tuple[bpy.types.Object, ...]:
+    return (*head.children, *(head.parent.children if head.parent else ()))
 
 
 def head_rig(head: bpy.types.Object) -> bpy.types.Object | None:
@@ -254,12 +265,17 @@ class LIKENESS_OT_select_camera(HeadOperator):
         if camera is None:
             self.report({"ERROR"}, f"“{head.name}” was built without a camera")
             return {"CANCELLED"}
-        scene: Any = context.scene
-        scene.camera = camera
-        region = getattr(context.space_data, "region_3d", None)
-        if region is not None:
-            region.view_perspective = "CAMERA"
+        look_through(context, camera)
         return {"FINISHED"}
+
+
+def look_through(context: bpy.types.Context, camera: bpy.types.Object) -> None:
+    """Make a camera the scene's, and look through it where there is a viewport."""
+    scene: Any = context.scene
+    scene.camera = camera
+    region = getattr(context.space_data, "region_3d", None)
+    if region is not None:
+        region.view_perspective = "CAMERA"
 
 
 class LIKENESS_OT_open_folder(HeadOperator):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import enum
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..engine.errors import EngineError, JobCancelled
 from ..engine.options import ReconstructOptions
 from ..engine.tracking.options import TrackOptions
-from ..engine.worker.jobs import reconstruct_arguments, track_arguments
+from ..engine.worker.jobs import reconstruct_arguments, several_arguments, track_arguments
 from ..engine.worker.protocol import Done, Failed, Message, Stage
 from .client import EngineProcess
 
@@ -207,6 +207,23 @@ class ReconstructJob(BuildJob):
         self.photo = photo
         arguments = reconstruct_arguments(photo, folder, options)
         super().__init__(process, photo.name, "reconstruct", arguments, folder, build)
+
+
+class SeveralJob(BuildJob):
+    """Reconstructs one head from several photos in the engine's process, then builds it in the caller's."""
+
+    def __init__(
+        self,
+        process: EngineProcess,
+        photos: Sequence[Path],
+        folder: Path,
+        options: ReconstructOptions,
+        build: Callable[[Path], Any],
+    ) -> None:
+        self.photos = tuple(photos)
+        title = self.photos[0].name if len(self.photos) == 1 else f"{len(self.photos)} photos"
+        arguments = several_arguments(self.photos, folder, options)
+        super().__init__(process, title, "reconstruct_several", arguments, folder, build)
 
 
 class TrackJob(BuildJob):

@@ -22,6 +22,11 @@ TEXTURE_SIZES = (
     ("2048", "2K", "2048 x 2048 pixels"),
     ("4096", "4K", "4096 x 4096 pixels, for photos with a large, sharp face"),
 )
+TEXTURES = (
+    ("PHOTO", "Photo", "The photo's own skin, freed of its light and completed"),
+    ("GANFIT", "GANFit", "Skin that a generator paints, fitted to the photo with the shape: even light, no seams"),
+    ("LINEAR", "Linear", "As GANFit with a linear model of skin: smoother, steadier"),
+)
 HAIR = (
     ("AS_SEEN", "As Seen", "Hair as the photo shows it, as an object of its own"),
     ("BALD", "Bald", "No hair, and skin where it was"),
@@ -41,8 +46,9 @@ class ReconstructChoices:
     """Properties shared by the operator and the scene's settings."""
 
     quality: EnumProperty(name="Quality", description="Trade time for fidelity", items=QUALITIES, default="STANDARD")
+    texture: EnumProperty(name="Texture", description="Where the skin comes from", items=TEXTURES, default="PHOTO")
     texture_size: EnumProperty(
-        name="Texture", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
+        name="Texture Size", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
     )
     face: EnumProperty(
         name="Face", description="Which face, where the photo shows several", items=FACES, default="LARGEST"
@@ -101,6 +107,7 @@ def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions
     return ReconstructOptions(
         texture_size=int(choices.texture_size),
         device=settings.device,
+        texture=choices.texture.lower(),
         quality=choices.quality.lower(),
         face_index=FACES_BY_SIZE.index(choices.face) or None,
         hair="bald" if choices.hair == "BALD" else "as-seen",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import CollectionProperty, StringProperty
 
 from ..engine.errors import EngineError, MediaError
 from .addon import absolute, engine_settings, new_result_folder, prune
@@ -35,6 +35,8 @@ class LIKENESS_OT_reconstruct(ModalJob, ReconstructChoices, bpy.types.Operator):
     filepath: StringProperty(
         name="Photo", description="Picture of one person's face", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
+    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     result_folder: StringProperty(
         name="Result",
         description="Finished result to build from, instead of running the engine",
@@ -43,7 +45,13 @@ class LIKENESS_OT_reconstruct(ModalJob, ReconstructChoices, bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """From the button or a dropped file: the sidebar's settings count, and Blender stays usable meanwhile."""
+        """From the button or a dropped file: the sidebar's settings count, and Blender stays usable meanwhile. Several
+        files dropped at once are photos of one person."""
+        if len(self.files) > 1:
+            operators: Any = bpy.ops
+            files = [{"name": file.name} for file in self.files]
+            operators.likeness.reconstruct_several("INVOKE_DEFAULT", directory=self.directory, files=files)
+            return {"CANCELLED"}  # this one: the other has taken over
         settings = scene_settings(context)
         for name in CHOICES:
             if not self.properties.is_property_set(name):

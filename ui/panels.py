@@ -9,7 +9,7 @@ import bpy
 from ..engine.models.registry import MODELS
 from ..operators import heads, utility
 from ..operators.addon import PACKAGE, absolute, engine_settings
-from ..operators.job import TrackJob
+from ..operators.job import SeveralJob, TrackJob
 from ..operators.options import scene_settings
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
@@ -61,11 +61,11 @@ class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
         row = column.row(align=True)
         row.prop(settings, "photo", text="")
         row.operator(utility.LIKENESS_OT_pick_photo.bl_idname, text="", icon="FILE_FOLDER")
-        if running is None or isinstance(running, TrackJob):
+        if running is None or isinstance(running, (SeveralJob, TrackJob)):
             self.draw_button(layout, settings)
         else:
             draw_progress(layout, running)
-        if SESSION.error is not None and not isinstance(SESSION.job, TrackJob):
+        if SESSION.error is not None and not isinstance(SESSION.job, (SeveralJob, TrackJob)):
             draw_error(layout, context, SESSION.error)
 
     def draw_button(self, layout: Any, settings: Any) -> None:
@@ -90,7 +90,7 @@ class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
         layout = options_layout(self)
         settings = scene_settings(context)
         column = layout.column()
-        for name in ("quality", "texture_size", "face", "hair"):
+        for name in ("quality", "texture", "texture_size", "face", "hair"):
             column.prop(settings, name)
         column.separator()
         column.prop(settings, "identity_keys")

@@ -9,23 +9,30 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..operators import animate, heads, takes, utility
+from ..operators import animate, heads, several, takes, utility
 from ..operators.addon import COMMAND
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
-from . import clip_panels, panels, thumbnail
+from . import clip_panels, panels, several_panel, thumbnail
 from .preferences import LIKENESS_AP_preferences
-from .settings import LIKENESS_PG_clip, LIKENESS_PG_settings
+from .settings import LIKENESS_PG_clip, LIKENESS_PG_photo, LIKENESS_PG_settings, LIKENESS_PG_several
 
 CLASSES: tuple[type, ...] = (
     LIKENESS_PG_settings,
     LIKENESS_PG_clip,
+    LIKENESS_PG_photo,
+    LIKENESS_PG_several,
     LIKENESS_AP_preferences,
     LIKENESS_OT_reconstruct,
     utility.LIKENESS_OT_pick_photo,
     utility.LIKENESS_OT_cancel,
     utility.LIKENESS_OT_check_engine,
     utility.LIKENESS_FH_photo,
+    several.LIKENESS_OT_reconstruct_several,
+    several.LIKENESS_OT_add_photos,
+    several.LIKENESS_OT_remove_photo,
+    several.LIKENESS_OT_clear_photos,
+    several.LIKENESS_OT_photo_camera,
     animate.LIKENESS_OT_animate,
     animate.LIKENESS_OT_pick_clip,
     animate.LIKENESS_FH_clip,
@@ -41,6 +48,7 @@ CLASSES: tuple[type, ...] = (
     heads.LIKENESS_OT_open_folder,
     panels.LIKENESS_PT_reconstruct,
     panels.LIKENESS_PT_options,
+    several_panel.LIKENESS_PT_several,
     clip_panels.LIKENESS_PT_animate,
     clip_panels.LIKENESS_PT_animate_options,
     panels.LIKENESS_PT_head,
@@ -79,6 +87,8 @@ def register() -> None:
         undo.callback(delattr, scene, "likeness")
         scene.likeness_clip = bpy.props.PointerProperty(type=LIKENESS_PG_clip)
         undo.callback(delattr, scene, "likeness_clip")
+        scene.likeness_several = bpy.props.PointerProperty(type=LIKENESS_PG_several)
+        undo.callback(delattr, scene, "likeness_several")
         for handlers, handler in HANDLERS:
             handlers.append(handler)
             undo.callback(handlers.remove, handler)

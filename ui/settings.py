@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 
 from ..operators.animate_options import AnimateChoices
 from ..operators.options import ReconstructChoices
 from ..operators.session import SESSION
+from ..operators.several import STATUSES, WAITING
 
 
 def photo_changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -35,3 +36,22 @@ class LIKENESS_PG_clip(AnimateChoices, bpy.types.PropertyGroup):
         description="Footage of one person's face: a video, a GIF, or one of numbered pictures",
         update=photo_changed,
     )
+
+
+class LIKENESS_PG_photo(bpy.types.PropertyGroup):
+    """One of several photos of a person."""
+
+    filepath: StringProperty(name="Photo", description="Picture of the person's face", subtype="FILE_PATH")
+    use: BoolProperty(
+        name="Use", description="Make the next head from this photo too", default=True, update=photo_changed
+    )
+    status: EnumProperty(
+        name="Status", description="What became of it in the last reconstruction", items=STATUSES, default=WAITING
+    )
+    note: StringProperty(name="Note", description="Why it was left out")
+
+
+class LIKENESS_PG_several(bpy.types.PropertyGroup):
+    """The photos for the next reconstruction from several."""
+
+    photos: CollectionProperty(type=LIKENESS_PG_photo, name="Photos", description="Pictures of one person")

@@ -1,4 +1,4 @@
-"""A small picture of the chosen photo."""
+"""Small pictures of the chosen photos."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import bpy.utils.previews
 
 _previews: Any = None
+MOST = 64  # pictures kept
 
 
 def thumbnail_of(photo: Path) -> Any:
@@ -21,13 +22,14 @@ def thumbnail_of(photo: Path) -> Any:
         _previews = bpy.utils.previews.new()
     key = f"{photo}|{changed}"
     if key not in _previews:
-        _previews.clear()
+        if len(_previews) >= MOST:
+            _previews.clear()
         _previews.load(key, str(photo), "IMAGE")
     return _previews[key]
 
 
 def forget() -> None:
-    """Free the picture."""
+    """Free the pictures."""
     global _previews
     if _previews is not None:
         bpy.utils.previews.remove(_previews)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class DetectorModel:
     modes: Array
     deviation: Array
     usual: Array | None = None
+
+    def doubted(self, factor: float) -> DetectorModel:
+        """The same with all random errors larger by a factor."""
+        return replace(self, modes=self.modes * factor, deviation=self.deviation * factor)
 
     def beside(self, other: DetectorModel) -> DetectorModel:
         """Both detectors as one, whose errors have nothing to do with each other."""

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 REGRESSION = Path(__file__).parent / "data" / "recognised_shape.npz"
 GRID = 4
 """Activations are averaged in so many squares across and down: where something is matters for shape."""
+NOT_RECOGNISED = "Face recognition cannot be used, the shape is found by points alone: {}"
 STAGE = 2
 """Of the small recognition network: 128 channels, before what tells shapes apart is folded into who it is."""
 
@@ -108,6 +109,16 @@ def recognised_shape(
     if head.name != "open":
         return None
     return load_regression()(face_features(pixels, landmarks), kind)
+
+
+def believed_shape(
+    head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray
+) -> tuple[Coefficients | None, tuple[str, ...]]:
+    """`recognised_shape` of a photo; where it cannot be had, None and a sentence for the report."""
+    try:
+        return recognised_shape(head, pixels, landmarks), ()
+    except ModelFileError as error:
+        return None, (NOT_RECOGNISED.format(error.message),)
 
 
 def together(beliefs: Sequence[Coefficients]) -> Coefficients:

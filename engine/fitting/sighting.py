@@ -18,6 +18,9 @@ from .pose import similarity
 Array = NDArray[np.float64]
 DENSE_FOCAL_DEVIATION = 0.5
 """With exact points and a guessed focal length, the guess is nearly all of the error (docs/perception.md)."""
+MESH_DOUBT, DENSE_DOUBT = 2.0, 4.0
+"""Factors of the calibrated errors, for both detectors, which err more on faces that calibration has not seen. On pairs of
+portraits and on Cycles people, shapes get better up to these (docs/perception.md)."""
 DOUBT_RANGE = (0.5, 8.0)
 """How far a point's expected error may be from the usual one, as a factor."""
 
@@ -64,11 +67,8 @@ def gather(head: HeadModel, face: FaceObservation, dense: DensePoints | None, ch
 
 def mesh_sighting(head: HeadModel, face: FaceObservation, detector: DetectorModel | None = None) -> Sighting:
     """MediaPipe's points; None takes their bundled calibration for photos."""
-    return Sighting(
-        head.landmarks["mediapipe"],
-        face.landmarks.astype(np.float64),
-        load_detector() if detector is None else detector,
-    )
+    detector = (load_detector() if detector is None else detector).doubted(MESH_DOUBT)
+    return Sighting(head.landmarks["mediapipe"], face.landmarks.astype(np.float64), detector)
 
 
 def dense_sighting(head: HeadModel, dense: DensePoints, detector: DetectorModel | None = None) -> Sighting:
@@ -92,7 +92,7 @@ def dense_sighting(head: HeadModel, dense: DensePoints, detector: DetectorModel 
     if detector.usual is not None:
         doubt = np.clip(dense.deviation / scale / detector.usual, *DOUBT_RANGE)
         deviation = deviation * doubt[:, [0, 0, 1]]
-    detector = replace(detector, deviation=deviation)
+    detector = replace(detector, deviation=deviation).doubted(DENSE_DOUBT)
     return Sighting(at_vertices(head, dense.vertices), observed, detector, DENSE_FOCAL_DEVIATION)
 
 

@@ -52,6 +52,7 @@ def fit_head(
     options: ReconstructOptions,
     progress: Progress,
     sighting: Sighting | None = None,
+    belief: Coefficients | None = None,
 ) -> HeadFit:
     """Solve camera, pose, identity, expression and refinement of a head from one photo.
 
@@ -62,10 +63,11 @@ def fit_head(
         options: `focal_length_px` and `quality` are used.
         progress: polled for cancellation at every step.
         sighting: the evidence; None takes the observation's points, calibrated for photos.
+        belief: prior of the identity, see `engine.fitting.recognised`; None: any head of the model.
     """
     focal = options.focal_length_px or photo.focal_length_px
     sighting = mesh_sighting(head, observation) if sighting is None else sighting
-    problem = state_problem(head, sighting, photo.width, photo.height, focal, observation.blendshapes)
+    problem = state_problem(head, sighting, photo.width, photo.height, focal, observation.blendshapes, belief)
     iterations = ITERATIONS[options.quality]
     solution = run_stages(problem, iterations, progress)
     return describe(head, observation, photo, problem, solution)

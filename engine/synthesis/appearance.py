@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -33,11 +33,11 @@ class View:
     """One photo of a person, seen and aligned.
 
     Attributes:
-        pixels: (H,W,3) sRGB.
-        masks: of it.
-        fit: by landmarks.
+        pixels: (H,W,3) sRGB. masks: of it.
+        fit: by landmarks, of the photo at its own size.
         illumination: (9,3) as far as it is known already, in units in which `skin_color` is the skin.
         skin_color: (3,) linear mean albedo that goes with it.
+        scale: of these pixels to the photo's own.
         guess: a regressor's, to start from; None starts from the landmark fit and the mean texture.
     """
 
@@ -46,6 +46,7 @@ class View:
     fit: HeadFit
     illumination: NDArray[np.float32]
     skin_color: NDArray[np.float32]
+    scale: float = 1.0
     guess: Unknowns | None = None
 
 
@@ -117,7 +118,8 @@ def _objective(
     device: str,
     weights: Weights | None,
 ) -> Objective:
-    target = make_target(head, view.fit, view.pixels, view.masks, recogniser, schedule.side, device)
+    seen = replace(view.fit, camera=view.fit.camera.scaled(view.scale))
+    target = make_target(head, seen, view.pixels, view.masks, recogniser, schedule.side, device)
     return Objective(
         Body(head, view.fit, device), topology, skin, target, first_light(skin, view, device), recogniser, weights
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,46 @@ from .delight import delight
 from .eyes import iris_color
 from .hair import ROOT_SHADE, grow_hair, no_hair
 from .judge import believable
-from .project import project_photo, view_cosine
+from .project import Projection, project_photo, view_cosine
 from .result import TextureResult
 from .surface import UvSurface, uv_surface, vertex_normals
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What is painted on, the same for every photo of a person.
+
+    Attributes:
+        on_skin: (N,) bool texels of skin that photos may paint. face_texels: (N,) bool, those of the face.
+        base_color: (N,3) linear RGB of the base skin.
+    """
+
+    head: HeadModel
+    surface: UvSurface
+    base: BaseSkin
+    on_skin: NDArray[np.bool_]
+    face_texels: NDArray[np.bool_]
+    base_color: NDArray[np.float32]
+
+    @property
+    def relative(self) -> NDArray[np.float32]:
+        """(N,3) expected variation of albedo, about 1 on the face."""
+        return self.base_color / _mean_color(self.base_color, self.face_texels.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class PhotoFacts:
+    """What a photo tells beside the skin's texels.
+
+    Attributes:
+        illumination: (9,3), see `TextureResult`.
+        iris: (3,) linear RGB, None where it is not seen.
+        glasses: the person wears some.
+    """
+
+    illumination: NDArray[np.float32]
+    iris: NDArray[np.float32] | None = None
+    glasses: bool = False
 
 
 def make_texture(
@@ -39,53 +76,95 @@ def make_texture(
     Returns:
         Albedo and confidence at `options.texture_size`, with the solved light.
     """
-    surface = uv_surface(head, options.texture_size)
-    base = load_base_skin(options.texture_size)
+    canvas = make_canvas(head, options.texture_size)
     progress.check()
-    posed = fit.posed
-    seen = project_photo(head, posed, fit.camera, photo.pixels, masks, surface)
+    seen, facts = take_light_off(canvas, fit, photo, face, masks)
+    progress.check()
+    return finish_texture(canvas, seen, facts, options, progress)
+
+
+def make_canvas(head: HeadModel, size: int) -> Canvas:
+    """An unpainted head."""
+    surface, base = uv_surface(head, size), load_base_skin(size)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
-    base_color = srgb_to_linear(surface.flat(base.albedo))
     face_texels = on_skin & (surface.smooth(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
-    trusted_skin = seen.seen * seen.bare * on_skin
-    relative = base_color / _mean_color(base_color, face_texels.astype(np.float32))
-    normals = vertex_normals(posed, head.faces)
-    facing = view_cosine(posed, normals, fit.camera)
-    lit = delight(seen.color, relative, trusted_skin * face_texels, normals, facing, seen.hair, surface, head)
+    return Canvas(head, surface, base, on_skin, face_texels, srgb_to_linear(surface.flat(base.albedo)))
+
+
+def take_light_off(
+    canvas: Canvas, fit: HeadFit, photo: Photo, face: FaceObservation, masks: Masks
+) -> tuple[Projection, PhotoFacts]:
+    """Carry a photo onto the texels, and divide its light out of their colour."""
+    head, surface = canvas.head, canvas.surface
+    seen = project_photo(head, fit.posed, fit.camera, photo.pixels, masks, surface)
+    trusted_face = seen.seen * seen.bare * canvas.face_texels
+    normals = vertex_normals(fit.posed, head.faces)
+    facing = view_cosine(fit.posed, normals, fit.camera)
+    lit = delight(seen.color, canvas.relative, trusted_face, normals, facing, seen.hair, surface, head)
     seen = replace(seen, color=lit.color)  # the lit photo is not needed any more, nor kept in memory
+    return seen, PhotoFacts(lit.illumination, iris_color(photo.pixels, face, masks), masks.glasses)
+
+
+def judged(canvas: Canvas, seen: Projection) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The person's mean skin colour (3,), and the scores of `believable`, (N,) each."""
+    relative = canvas.relative
+    trusted_face = seen.seen * seen.bare * canvas.face_texels
+    skin_color = _mean_color(seen.color / np.maximum(relative, 0.05), trusted_face)
+    beard = canvas.surface.flat(canvas.base.regions["beard"])
+    relative *= skin_color
+    scores = believable(canvas.head, canvas.surface, seen, seen.color, relative, seen.skin * canvas.on_skin, beard)
+    return skin_color, *scores
+
+
+def finish_texture(
+    canvas: Canvas,
+    seen: Projection,
+    facts: PhotoFacts,
+    options: ReconstructOptions,
+    progress: Progress,
+    skin: NDArray[np.float32] | None = None,
+    shown: NDArray[np.float32] | None = None,
+) -> TextureResult:
+    """Complete what photos do not show.
+
+    Args:
+        seen: what they do, without light.
+        skin: (N,3) linear skin to use instead of the photos' and the base skin's.
+        shown: (N,) 0..1, where the photos lie over it; with `skin` only.
+    """
+    head, surface, base, on_skin = canvas.head, canvas.surface, canvas.base, canvas.on_skin
+    base_color = canvas.base_color
+    skin_color, like_skin, plain = judged(canvas, seen)
     progress.check()
-    skin_color = _mean_color(lit.color / np.maximum(relative, 0.05), trusted_skin * face_texels)
-    beard = surface.flat(base.regions["beard"])
-    like_skin, plain = believable(head, surface, seen, lit.color, relative * skin_color, seen.skin * on_skin, beard)
-    del relative
-    trusted_skin = trusted_skin * like_skin
-    progress.check()
-    color = _complete_skin(head, surface, base_color, lit.color, trusted_skin, plain)
+    trusted_skin = seen.seen * seen.bare * on_skin * like_skin
+    color = _complete_skin(head, surface, base_color, seen.color, trusted_skin, plain) if skin is None else skin.copy()
     progress.check()
     grown = no_hair(surface)
     if options.hair == "as-seen":
-        grown = grow_hair(head, surface, base, seen, lit.color, on_skin, options.seed)
+        grown = grow_hair(head, surface, base, seen, seen.color, on_skin, options.seed)
     # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
     skin_shown = seen.bare + grown.allowed * (seen.skin - seen.bare)
-    shown = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
+    over = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
+    if shown is not None:
+        over = over * np.maximum(shown, seen.hair * grown.allowed)
     # The lids' rims are borders of what is seen, but no place to fade: their lashes' line is the eye's outline.
     behind_lids = surface.smooth(head.regions["eye_sockets"][:, None], head.faces)[:, 0] > 0.5
-    direct = Layer(lit.color, soften(shown, surface, 0.006, open_to=behind_lids))
+    direct = Layer(seen.color, soften(over, surface, 0.006, open_to=behind_lids))
     color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
     color += direct.weight[:, None] * (direct.color - color)
     color[grown.texels] *= 1 - ROOT_SHADE * grown.cover[:, None]
     other = np.nonzero(~on_skin)[0]
     color[other] = base_color[other]
-    color = _with_iris(color, base, surface, iris_color(photo.pixels, face, masks))
+    color = _with_iris(color, base, surface, facts.iris)
     albedo = surface.padded(surface.picture(linear_to_bytes(color)))
     confidence = surface.picture(np.round(255 * direct.weight)).astype(np.uint8)
     return TextureResult(
         albedo,
         confidence,
-        lit.illumination,
+        facts.illumination,
         skin_color,
         skin_color if grown.mean is None else grown.mean,
-        warnings=_warnings(direct, face_texels, masks.glasses),
+        warnings=_warnings(direct if skin is None else None, canvas.face_texels, facts.glasses),
     )
 
 
@@ -139,9 +218,9 @@ def _with_iris(
     return color
 
 
-def _warnings(direct: Layer, face_texels: NDArray[np.bool_], glasses: bool) -> tuple[str, ...]:
+def _warnings(direct: Layer | None, face_texels: NDArray[np.bool_], glasses: bool) -> tuple[str, ...]:
     found = []
-    share = float(direct.weight[face_texels].mean())
+    share = 1.0 if direct is None else float(direct.weight[face_texels].mean())
     if share < 0.25:
         found.append(f"Only {share:.0%} of the face is seen well in this photo; the rest of its skin is completed.")
     if glasses:

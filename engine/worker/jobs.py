@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,31 @@ def reconstruct(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]
         "name": result.name,
         "warnings": result.report.get("warnings", []),
         "seconds": result.report.get("seconds", {}),
+    }
+
+
+def several_arguments(photos: Sequence[Path], folder: Path, options: ReconstructOptions) -> dict[str, Any]:
+    """The JSON-ready arguments of a "reconstruct_several" job."""
+    rest = {name: value for name, value in reconstruct_arguments(Path(), folder, options).items() if name != "photo"}
+    return {"photos": [str(photo) for photo in photos], **rest}
+
+
+def reconstruct_several(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Reconstruct one head from `photos` into `folder`. Returns as `reconstruct` does, and of each photo whether it was
+    used, and why not."""
+    progress.stage("Starting the engine", 0.0)
+    from ..several import reconstruct_several as run
+
+    folder = Path(arguments["folder"])
+    photos = [Path(photo) for photo in arguments["photos"]]
+    report = (result := run(photos, folder, options_from(arguments["options"]), progress)).report
+    kept = ("file", "path", "used", "main", "reason")
+    return {
+        "folder": str(folder),
+        "name": result.name,
+        "warnings": report.get("warnings", []),
+        "seconds": report.get("seconds", {}),
+        "photos": [{name: photo[name] for name in kept} for photo in report["photos"]],
     }
 
 
@@ -101,4 +126,9 @@ def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     }
 
 
-JOBS: Mapping[str, JobFunction] = {"reconstruct": reconstruct, "track": track, "check": check}
+JOBS: Mapping[str, JobFunction] = {
+    "reconstruct": reconstruct,
+    "reconstruct_several": reconstruct_several,
+    "track": track,
+    "check": check,
+}

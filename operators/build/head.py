@@ -11,6 +11,7 @@ from mathutils import Vector
 
 from ...engine.result import Reconstruction
 from ..heads import EXPRESSION_KEY, NAME_KEY, PROVENANCE_KEY, REPORT_KEY
+from ..light import LIGHT_KEY, light_numbers
 from .access import scene_of, view_layer_of
 from .armature import bind, build_armature
 from .camera import build_camera, match_render, render_frame, show_photo
@@ -21,6 +22,8 @@ from .lashes import LASH_SLOT, build_strands
 from .limits import add_limits
 from .materials import Pictures, build_material
 from .mesh import add_subdivision, build_mesh
+from .photos import build_further_cameras
+from .relief import load_relief
 from .space import Space
 from .transaction import Transaction
 from .world import build_world
@@ -111,6 +114,7 @@ def build_head(
         base.location.z -= float(space.to_blender(reconstruction.vertices)[:, 2].min())
         for block in (collection, built.head, *([built.rig] if built.rig else [])):
             _sign(block, reconstruction)
+        built.head[LIGHT_KEY] = light_numbers(reconstruction)
         _select_only(view_layer, built.head)
     return built
 
@@ -138,7 +142,7 @@ def _build(
     )
     lashes = LASH_SLOT in reconstruction.material_names
     strands = build_strands(f"{name} Strands", reconstruction.hair_color, transaction) if lashes else None
-    pictures = Pictures(albedo, confidence, strands)
+    pictures = Pictures(albedo, confidence, strands, load_relief(name, folder, options.image_folder, transaction))
     materials = [
         build_material(f"{name} {slot}", slot, pictures, space.scale, transaction)
         for slot in reconstruction.material_names
@@ -155,10 +159,14 @@ def _build(
     view, warnings = None, []
     if options.camera:
         view, warnings = _build_view(context, built, rig or head, reconstruction, folder, options, space, transaction)
+        frame = _frame(context, reconstruction, options)
+        warnings += build_further_cameras(
+            collection, reconstruction, folder, rig or head, frame, options.image_folder is None, space, transaction
+        )
     world = None
     if options.world_light:
         world = build_world(
-            scene_of(context), reconstruction.illumination, reconstruction.camera, f"{name} World", transaction
+            scene_of(context), reconstruction.illumination, reconstruction.camera.position, f"{name} World", transaction
         )
     return BuiltHead(collection, head, keys, materials, albedo, confidence, hair, rig, view, world, warnings)
 
@@ -188,7 +196,7 @@ def _build_view(
 ) -> tuple[bpy.types.Object, list[str]]:
     """The photo's camera; the scene's own only where it has none or `match_render` asks for it."""
     scene, camera = scene_of(context), reconstruction.camera
-    frame = (camera.width, camera.height) if options.match_render else render_frame(scene)
+    frame = _frame(context, reconstruction, options)
     view = build_camera(built.collection, camera, space, f"{built.collection.name} Camera", base, frame, transaction)
     photo = find_photo(folder, options.photo, camera.width, camera.height)
     warnings = []
@@ -206,6 +214,12 @@ def _build_view(
         transaction.on_failure(lambda: setattr(scene, "camera", None))
         scene.camera = view
     return view, warnings
+
+
+def _frame(context: bpy.types.Context, reconstruction: Reconstruction, options: BuildOptions) -> tuple[float, float]:
+    """Width and height of renders, as they are or will be."""
+    camera = reconstruction.camera
+    return (camera.width, camera.height) if options.match_render else render_frame(scene_of(context))
 
 
 def _free_place(scene: bpy.types.Scene, space: Space) -> Vector:

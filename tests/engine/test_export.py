@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from engine.errors import OutputError
 from engine.export import export_glb, read_glb
@@ -66,6 +68,28 @@ def test_lashes_are_a_translucent_piece(tmp_path: Path) -> None:
     assert material["alphaMode"] == "BLEND"
     assert "baseColorTexture" not in material["pbrMetallicRoughness"]
     assert "COLOR_0" in lashes["primitives"][0]["attributes"]
+
+
+def test_relief_is_the_skins_normal_map(tmp_path: Path) -> None:
+    normals = np.full((64, 64, 3), (128, 128, 255), np.uint8)
+    normals[:, :32] = (200, 128, 220)
+    export_glb(head_with_lashes(), tmp_path / "head.glb", normals)
+    tree, binary = read_glb((tmp_path / "head.glb").read_bytes())
+    skin, lashes = (next(entry for entry in tree["materials"] if entry["name"] == name) for name in ("skin", "lashes"))
+    assert "normalTexture" not in lashes
+    image = tree["images"][tree["textures"][skin["normalTexture"]["index"]]["source"]]
+    colour = tree["images"][tree["textures"][skin["pbrMetallicRoughness"]["baseColorTexture"]["index"]]["source"]]
+    assert image != colour
+    view = tree["bufferViews"][image["bufferView"]]
+    start = view["byteOffset"]
+    with Image.open(BytesIO(binary[start : start + view["byteLength"]])) as picture:
+        np.testing.assert_allclose(np.asarray(picture)[8, 8].astype(int), normals[8, 8], atol=4)
+
+
+def test_without_relief_there_is_no_normal_map(tmp_path: Path) -> None:
+    export_glb(box_head(), tmp_path / "head.glb")
+    tree, _ = read_glb((tmp_path / "head.glb").read_bytes())
+    assert not any("normalTexture" in entry for entry in tree["materials"])
 
 
 def test_look_of_the_parts() -> None:

@@ -82,6 +82,6 @@ def test_only_a_sure_network_shapes_the_hair(
         confidence,
     )
     fit = Some(posed=None, camera=None)
-    photo, masks, texture = Some(pixels=None, height=100, width=100), Some(hair=None), Some(illumination=None)
-    assert pipeline.grow_hair(None, fit, photo, masks, seen, texture, QUICK) is None
+    photo, masks = Some(pixels=None, height=100, width=100), Some(hair=None)
+    assert pipeline.grow_hair(None, fit, photo, masks, seen, None, QUICK) is None
     assert (given["depth"] is not None) == used

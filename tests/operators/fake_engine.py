@@ -30,6 +30,42 @@ def reconstruct(arguments, progress):
     return {"folder": str(folder), "name": photo.stem, "pid": os.getpid(), "options": arguments["options"]}
 
 
+def reconstruct_several(arguments, progress):
+    """Likewise for several photos: those with a bad name are left out, an engine fails if none is left."""
+    photos = [Path(photo) for photo in arguments["photos"]]
+    good = [photo for photo in photos if photo.stem.partition("-")[0] in ("good", "slow")]
+    done = reconstruct({**arguments, "photo": str(good[0] if good else photos[0])}, progress)
+    entries = [
+        {
+            "file": photo.name,
+            "path": str(photo),
+            "used": photo in good,
+            "main": photo is good[0],
+            "reason": "" if photo in good else f"No face was found in {photo.name}.",
+        }
+        for photo in photos
+    ]
+    if "LIKENESS_TEST_RESULT" in os.environ:
+        name_cameras(Path(arguments["folder"]), [entry for entry in entries if entry["used"]])
+    warnings = [f"{entry['file']} is left out: {entry['reason']}" for entry in entries if not entry["used"]]
+    return {**done, "photos": entries, "warnings": warnings}
+
+
+def name_cameras(folder, entries):
+    """Give the used photos the template's camera, the further ones on a square picture, as the albedo's file is."""
+    import json
+
+    path = folder / "report.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
+    places = {name: report[name] for name in ("K", "world_to_camera", "image_size")}
+    for number, entry in enumerate(entries):
+        entry |= places | {"picture": "photo.jpg" if entry["main"] else f"photo-{number + 1}.png"}
+        if not entry["main"]:
+            entry["image_size"] = [600, 600]
+            shutil.copy(folder / "albedo.png", folder / entry["picture"])
+    path.write_text(json.dumps(report | {"photos": entries}), encoding="utf-8")
+
+
 def track(arguments, progress):
     """Likewise for a clip: what a cancelled job leaves, then the template's head and a take."""
     clip, folder = Path(arguments["clip"]), Path(arguments["folder"])
@@ -114,6 +150,7 @@ if __name__ == "__main__":
         main(
             {
                 "reconstruct": reconstruct,
+                "reconstruct_several": reconstruct_several,
                 "track": track,
                 "check": lambda arguments, progress: {"versions": {"python": "fake"}},
             }

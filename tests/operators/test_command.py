@@ -52,6 +52,18 @@ def test_blend_opens_with_the_head_its_textures_and_the_camera(run, photo, tmp_p
     assert head.parent.type == "ARMATURE"
 
 
+def test_several_photos_of_one_person_make_one_blend(run, photo, tmp_path):
+    photo("good-front"), photo("good-left"), photo("noface-wall")
+    code, summary, _ = run(tmp_path / "photos", "--several")
+    assert code == 0
+    out = tmp_path / "out"
+    assert [entry["blend"] for entry in summary["results"]] == [str(out / "good-front.blend")]
+    bpy.ops.wm.open_mainfile(filepath=str(out / "good-front.blend"))
+    cameras = {item.name for item in bpy.data.objects if item.type == "CAMERA"}
+    assert cameras == {"portrait Camera", "good-left Camera"}
+    assert bpy.context.scene.camera.name == "portrait Camera"
+
+
 def test_bad_photo_does_not_stop_the_batch(run, photo, tmp_path):
     code, summary, lines = run(photo("noface"), photo("good"), photo("killed"), photo("good-again"))
     assert code == 4  # the first failure's: no face

@@ -262,7 +262,7 @@ class Invoked:
     """The operator as Blender invokes it, some of its properties given. (The bpy module has no window to do so.)"""
 
     def __init__(self, filepath="", **given):
-        self.filepath, self.started = filepath, None
+        self.filepath, self.started, self.files = filepath, None, ()
         self.__dict__.update(given)
         self.properties = SimpleNamespace(is_property_set=lambda name: name in given)
 

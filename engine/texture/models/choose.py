@@ -9,7 +9,6 @@ from ...heads.model import HeadModel
 from ...models.registry import FFHQ_UV_TEXTURE
 from .model import TextureModel
 
-
 USERS_SIZE = 1024
 """Side of the textures that users' generators are brought to, texels."""
 

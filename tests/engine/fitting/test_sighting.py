@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import ModelFileError
 from engine.fitting.detector import DetectorModel
-from engine.fitting.sighting import Sighting, at_vertices, dense_sighting, fused
+from engine.fitting.sighting import DENSE_DOUBT, Sighting, at_vertices, dense_sighting, fused
 from engine.heads.loader import load_head
 from engine.perception.crop import Window
 from engine.perception.dense import DensePoints
@@ -55,12 +55,12 @@ def test_vertices_are_points_of_the_surface(head, vertices):
 
 def test_twice_the_usual_doubt_is_twice_the_deviation(head, vertices):
     sighting = dense_sighting(head, seen(head, vertices, deviation=2.0), plain_detector())  # 2 px are 2 mm
-    np.testing.assert_allclose(sighting.detector.deviation, 2e-3, rtol=1e-5)
+    np.testing.assert_allclose(sighting.detector.deviation, 2e-3 * DENSE_DOUBT, rtol=1e-5)
 
 
 def test_doubt_is_kept_within_reason(head, vertices):
     sighting = dense_sighting(head, seen(head, vertices, deviation=500.0), plain_detector())
-    np.testing.assert_allclose(sighting.detector.deviation, 8e-3, rtol=1e-5)
+    np.testing.assert_allclose(sighting.detector.deviation, 8e-3 * DENSE_DOUBT, rtol=1e-5)
 
 
 def test_calibration_of_other_points_is_refused(head, vertices):

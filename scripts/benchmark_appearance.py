@@ -1,0 +1,224 @@
+"""Measures skin, light and shape: python scripts/benchmark_appearance.py --wardrobe FILE [--only known,ablation,...].
+
+Sections: known, synthetic people whose albedo, light and shape are known, by each way of making the texture, from 1, 3
+and 5 photos; ablation, GANFit with each loss left out once; real, likeness of renders to photos; time, seconds by
+quality. The wardrobe is what `python -m engine.training prepare` makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from engine.errors import EngineError  # noqa: E402
+from engine.evaluation.appearance_errors import (  # noqa: E402
+    AppearanceError,
+    draw_person,
+    measure_appearance,
+    measure_result,
+)
+from engine.evaluation.machine import describe_machine  # noqa: E402
+from engine.evaluation.metrics import peak_signal_to_noise, structural_similarity  # noqa: E402
+from engine.evaluation.tables import Table  # noqa: E402
+from engine.fitting.recognised import believed_shape  # noqa: E402
+from engine.fitting.result import HeadFit  # noqa: E402
+from engine.fitting.sighting import gather  # noqa: E402
+from engine.fitting.solve import fit_head  # noqa: E402
+from engine.heads.loader import load_head  # noqa: E402
+from engine.media.photo import Photo  # noqa: E402
+from engine.media.read import read_photo  # noqa: E402
+from engine.options import ReconstructOptions  # noqa: E402
+from engine.perception.landmarks import find_face  # noqa: E402
+from engine.perception.masks import make_masks  # noqa: E402
+from engine.perception.observation import FaceObservation, Masks  # noqa: E402
+from engine.perception.seeing import see_face  # noqa: E402
+from engine.pipeline import solve  # noqa: E402
+from engine.progress import Progress  # noqa: E402
+from engine.recognition.load import load_small  # noqa: E402
+from engine.result import Reconstruction  # noqa: E402
+from engine.several import solve_several  # noqa: E402
+from engine.synthesis.objective import Weights  # noqa: E402
+from engine.synthesis.paint import paint  # noqa: E402
+from engine.training.synthetic.raster import RasterRenderer  # noqa: E402
+from engine.training.synthetic.wardrobe import load_wardrobe  # noqa: E402
+
+TEXTURES = ("photo", "linear", "ganfit")
+PHOTOS = (1, 3, 5)
+LEFT_OUT = ("identity", "random_identity", "content", "pixel", "landmark", "shape", "texture", "tint")
+QUALITIES = ("draft", "standard", "best")
+COLUMNS = ("", "albedo ΔE", "albedo ΔE, gain free", "light °", "shape mm", "% of mean head", "with scale mm", "% of it")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """See the options."""
+
+    wardrobe: Path | None
+    people: int
+    first: int
+    photos: Path | None
+    quality: str
+
+
+def known(setting: Setting) -> list[Table]:
+    """Each way from one photo and from several."""
+    rows = []
+    errors: dict[tuple[str, int], list[AppearanceError]] = {}
+    for person, head in _people(setting, max(PHOTOS)):
+        for count in PHOTOS:
+            for texture in TEXTURES:
+                some = replace(person, photos=person.photos[:count], lights=person.lights[:count])
+                found = reconstructed(list(some.photos), texture, setting.quality)
+                if found is not None:
+                    errors.setdefault((texture, count), []).append(measure_result(head, some, found))
+        print(f"{len(errors[TEXTURES[0], 1])} people", file=sys.stderr, flush=True)
+    for (texture, count), some in sorted(errors.items(), key=lambda item: item[0][1]):
+        rows.append(row(f"{texture}, {count} photo{'s' * (count > 1)}, {len(some)} people", some))
+    return [Table("Known skin, light and shape", COLUMNS, rows)]
+
+
+def ablation(setting: Setting) -> list[Table]:
+    """GANFit from one photo, each loss left out once."""
+    errors: dict[str, list[AppearanceError]] = {}
+    for person, head in _people(setting, 1):
+        options = ReconstructOptions(texture_size=512, texture="ganfit", quality=setting.quality)  # type: ignore[arg-type]
+        try:
+            seen = _seen(person.photos[0], options)
+        except EngineError as error:
+            print(error, file=sys.stderr)
+            continue
+        for name in ("", *LEFT_OUT):
+            weights = replace(Weights(), **{name: 0.0}) if name else Weights()
+            found = paint(head, *seen, options, Progress(), weights=weights)
+            texture, title = found.texture, f"without {name}".replace("_", " ") if name else "all losses"
+            error = measure_appearance(head, person, found.fit.neutral, texture.albedo, texture.illumination, 0)
+            errors.setdefault(title, []).append(error)
+    return [Table("GANFit, each loss left out once", COLUMNS, [row(name, some) for name, some in errors.items()])]
+
+
+def _seen(path: Path, options: ReconstructOptions) -> tuple[HeadFit, Photo, FaceObservation, Masks]:
+    """A photo aligned by landmarks."""
+    head, photo = load_head(), read_photo(path)
+    face = find_face(photo)
+    view = see_face(photo.pixels, face)
+    belief, _ = believed_shape(head, photo.pixels, face.landmarks)
+    sighting = gather(head, face, view.points, options.points)
+    fit = fit_head(head, face, photo, options, Progress(), sighting, belief)
+    return fit, photo, face, make_masks(photo, face, view.parts)
+
+
+def row(name: str, errors: list[AppearanceError]) -> tuple[str | float, ...]:
+    """Means of a way's errors."""
+    shape, usual = (np.array([[e.rigid, e.scaled] for e in part]).mean(0) for part in
+                    ([e.shape for e in errors], [e.usual for e in errors]))  # fmt: skip
+    colours = np.mean([[e.albedo, e.relative, e.light] for e in errors], axis=0)
+    share = 100 * shape / usual
+    return (name, *map(float, colours), float(shape[0]), float(share[0]), float(shape[1]), float(share[1]))
+
+
+def real(setting: Setting) -> list[Table]:
+    """How like their photos renders of real people are."""
+    rows = []
+    files = sorted(setting.photos.glob("*.jpg"))[: setting.people] if setting.photos else []
+    for texture in TEXTURES:
+        figures = [likeness(path, texture, setting.quality) for path in files]
+        kept = np.array([figure for figure in figures if figure is not None])
+        if len(kept):
+            rows.append((f"{texture}, {len(kept)} photos", *map(float, kept.mean(0))))
+    return [Table("Renders beside their photos", ("", "cosine", "PSNR dB", "SSIM"), rows)]
+
+
+def likeness(path: Path, texture: str, quality: str) -> tuple[float, float, float] | None:
+    """Cosine of the recognition network's embeddings of photo and render, and PSNR and SSIM on the face."""
+    found = reconstructed([path], texture, quality)
+    if found is None or found.photo_view is None:
+        return None
+    pixels, view = read_photo(path).pixels, found.photo_view
+    alpha = view[..., 3:].astype(np.float32) / 255
+    over = (view[..., :3] * alpha + pixels * (1 - alpha)).round().astype(np.uint8)
+    recogniser = load_small()
+    cosine = float(recogniser.embed(pixels, found.landmarks_2d) @ recogniser.embed(over, found.landmarks_2d))
+    shown = view[..., 3] > 250
+    return cosine, peak_signal_to_noise(over, pixels, shown), structural_similarity(over, pixels, shown)
+
+
+def time(setting: Setting) -> list[Table]:
+    """Seconds for one photo, by texture and quality."""
+    rows = []
+    files = sorted(setting.photos.glob("*.jpg"))[:1] if setting.photos else []
+    for texture in TEXTURES:
+        for quality in QUALITIES:
+            for path in files:
+                start = perf_counter()
+                reconstructed([path], texture, quality, size=2048)
+                rows.append((f"{texture}, {quality}", perf_counter() - start))
+    return [Table("Seconds for one photo, 2K texture", ("", "s"), rows)]
+
+
+def reconstructed(photos: list[Path], texture: str, quality: str, size: int = 512) -> Reconstruction | None:
+    """A finished head, or None where no face is found."""
+    options = ReconstructOptions(texture_size=size, texture=texture, quality=quality)  # type: ignore[arg-type]
+    try:
+        if len(photos) == 1:
+            return solve(photos[0], options, Progress())[0]
+        with tempfile.TemporaryDirectory() as folder:
+            return solve_several(photos, Path(folder), options, Progress())[0]
+    except EngineError as error:
+        print(f"{photos[0].name}: {error}", file=sys.stderr)
+        return None
+
+
+def _people(setting: Setting, photos: int) -> Iterator[tuple]:
+    """So many synthetic people with photos of each."""
+    if setting.wardrobe is None:
+        raise SystemExit("Name a wardrobe with --wardrobe; `python -m engine.training prepare` makes one.")
+    head, wardrobe = load_head(), load_wardrobe(setting.wardrobe)
+    renderer, number, found = RasterRenderer(head), setting.first, 0
+    with tempfile.TemporaryDirectory() as folder:
+        while found < setting.people:
+            number += 1
+            try:
+                person = draw_person(head, wardrobe, renderer, number, photos, Path(folder))
+            except ValueError:
+                continue
+            found += 1
+            yield person, head
+
+
+SECTIONS: dict[str, Callable[[Setting], list[Table]]] = {
+    "known": known, "ablation": ablation, "real": real, "time": time,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wardrobe", type=Path)
+    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between them")
+    parser.add_argument("--people", type=int, default=50, help="synthetic people, and real photos")
+    parser.add_argument("--first", type=int, default=5000, help="seed of the first person")
+    parser.add_argument("--photos", type=Path, help="folder of real photos")
+    parser.add_argument("--quality", choices=QUALITIES, default="standard")
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    given = parser.parse_args()
+    setting = Setting(given.wardrobe, given.people, given.first, given.photos, given.quality)
+    tables = [table for name in given.only.split(",") for table in SECTIONS[name](setting)]
+    print(f"Machine: {describe_machine()}\n")
+    print("\n".join(table.markdown() for table in tables))
+    if given.json:
+        given.json.write_text(json.dumps([table.packed() for table in tables], indent=1))
+
+
+if __name__ == "__main__":
+    main()
