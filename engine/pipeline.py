@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from .media.photo import Photo
     from .perception.observation import FaceObservation, Masks
     from .perception.parts import PartsObservation
+    from .texture.detail import DetailMaps
+    from .texture.materials import MaterialMaps
     from .texture.result import TextureResult
 
+LARGEST_RELIEF = 2048
+"""Texels: photos hold no finer relief."""
 DEPTH_SURE = 0.9
 """Least confidence of the parts network with which its depth shapes the hair; with less, temples grow tufts."""
 
@@ -38,9 +42,9 @@ def reconstruct(
 
     Args:
         photo: picture file.
-        out: folder for head.npz, albedo.png, confidence.png, hair.png (where there is hair), photo_view.png,
-            preview.png, head.glb, report.json and photo.jpg (the photo as the engine saw it, upright). It is written
-            whole or, when anything fails, not at all.
+        out: folder for head.npz, albedo.png, confidence.png, hair.png (where there is hair), normal.png, height.png,
+            roughness.png, specular.png, photo_view.png, preview.png, head.glb, report.json and photo.jpg (the photo as
+            the engine saw it, upright). It is written whole or, when anything fails, not at all.
     Raises:
         EngineError: every expected failure, with a message for the user. Where memory runs out, the job is
             first tried again with a smaller texture, then on the CPU, with a warning in the report.
@@ -125,6 +129,8 @@ def solve_face(
 
         painted = paint(head, fit, photo, face, masks, options, progress, device)
         fit, texture, facts = painted.fit, painted.texture, {"synthesis": painted.report}
+    progress.stage("Finding wrinkles and pores", 0.66)
+    texture, detail, materials = add_detail(head, fit, masks, texture, options)
     hair = None
     if options.hair == "as-seen":
         progress.stage("Growing the hair", 0.7)
@@ -132,9 +138,27 @@ def solve_face(
     progress.stage("Rendering the photo's view", 0.75)
     photo_view = render_photo_view(head, fit, hair, texture, device)
     result = assemble(name, head, photo, face, fit, hair, texture, photo_view, options)
+    result = replace(result, detail=detail, materials=materials)
     result.report["points"] = "mediapipe" if view.points is None else options.points
     result.report.update(facts)
     return result
+
+
+def add_detail(
+    head: HeadModel, fit: HeadFit, masks: Masks | None, texture: TextureResult, options: ReconstructOptions
+) -> tuple[TextureResult, DetailMaps, MaterialMaps]:
+    """Relief and gloss of the skin, and the texture without the shading that the relief makes.
+
+    Args:
+        masks: of the photo; None where the texture is of several.
+    """
+    from .texture.detail import detail_maps, without_detail_shading
+    from .texture.materials import material_maps
+
+    size = min(options.texture_size, LARGEST_RELIEF)
+    maps = detail_maps(head, fit, masks, texture, size, options.seed)
+    texture = replace(texture, albedo=without_detail_shading(texture.albedo, maps))
+    return texture, maps, material_maps(head, size, maps)
 
 
 def grow_hair(
@@ -262,4 +286,4 @@ def _write_files(result: Reconstruction, photo_pixels: np.ndarray, folder: Path)
 
     result.save(folder)
     write_jpeg(folder / "photo.jpg", photo_pixels)  # upright: Blender ignores EXIF rotation and cannot read HEIC
-    export_glb(result, folder / "head.glb")
+    export_glb(result, folder / "head.glb", result.detail and result.detail.normal)

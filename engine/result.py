@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from .camera import Camera
 from .errors import OutputError
 from .hair.shell import HairShell
+
+if TYPE_CHECKING:
+    from .texture.detail import DetailMaps
+    from .texture.materials import MaterialMaps
 
 ARRAYS = (
     "vertices", "posed_vertices", "faces", "polygons", "uv", "uv_faces", "uv_polygons", "polygon_materials",
@@ -47,6 +51,7 @@ class Reconstruction:
         albedo, confidence: (S,S,3) and (S,S) uint8, row 0 on top.
         hair: an object of its own over the neutral head, or None for a bald one.
         photo_view: (H,W,4) uint8 or None, the head rendered from the photo's camera.
+        detail, materials: relief and gloss of the skin, or None; files only, `load` leaves them on disk.
     """
 
     name: str
@@ -79,10 +84,12 @@ class Reconstruction:
     confidence: NDArray[np.uint8]
     hair: HairShell | None = None
     photo_view: NDArray[np.uint8] | None = None
+    detail: DetailMaps | None = None
+    materials: MaterialMaps | None = None
     report: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Write head.npz, albedo.png, confidence.png, hair.png, photo_view.png and report.json into `folder`.
+        """Write head.npz, report.json and the pictures (albedo, confidence, hair, photo_view, maps) into `folder`.
 
         Raises:
             OutputError: the folder cannot be written.
@@ -114,6 +121,10 @@ class Reconstruction:
             write_png(folder / "hair.png", self.hair.albedo)
         if self.photo_view is not None:
             write_png(folder / "photo_view.png", self.photo_view)
+        if self.detail is not None and self.materials is not None:
+            from .texture.detail_files import save_maps
+
+            save_maps(folder, self.detail, self.materials)
 
     @classmethod
     def load(cls, folder: Path, pictures: bool = True) -> Reconstruction:

@@ -157,7 +157,7 @@ def _painted(
     skin: NDArray[np.float32] | None,
 ) -> tuple[Reconstruction, Photo, list[tuple[int, dict[str, Any]]]]:
     """The finished head, the main photo, and the report's entry of each photo with its place among those given."""
-    from .pipeline import assemble, render_photo_view
+    from .pipeline import add_detail, assemble, render_photo_view
 
     looks, head = chosen.looks, canvas.head
     fusion = Fusion(canvas, bald=options.hair == "bald")
@@ -190,9 +190,12 @@ def _painted(
         fused = fusion.result()
         texture = finish_texture(canvas, fused, facts, options, progress, skin, facial_hair(canvas, fused.color, skin))
         texture = replace(texture, warnings=(*texture.warnings, *found.warnings))
+    progress.stage("Finding wrinkles and pores", 0.74)
+    texture, detail, materials = add_detail(head, fit, None, texture, options)
     progress.stage("Rendering the photo's view", 0.76)
     view = render_photo_view(head, fit, hair, texture, choose_device(options.device))
     result = assemble(look.path.stem, head, photo, look.face, fit, hair, texture, view, options)
+    result = replace(result, detail=detail, materials=materials)
     result.report["points"] = "mediapipe" if look.view.points is None else options.points
     if found is not None:
         result.report["synthesis"] = found.report

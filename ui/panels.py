@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..engine.models.registry import MODELS
-from ..operators import heads, utility
+from ..operators import heads, light, surface, utility
 from ..operators.addon import PACKAGE, absolute, engine_settings
 from ..operators.job import SeveralJob, TrackJob
 from ..operators.options import scene_settings
@@ -134,7 +134,11 @@ class LIKENESS_PT_head(SidebarPanel, bpy.types.Panel):
             visible = not rig.hide_get()
             row.operator(heads.LIKENESS_OT_toggle_bones.bl_idname, icon="BONE_DATA", depress=visible)
         row.operator(heads.LIKENESS_OT_open_folder.bl_idname, text="Files", icon="FILE_FOLDER")
+        layout.operator(light.LIKENESS_OT_photo_light.bl_idname, icon="LIGHT_SUN")
         self.draw_hair(layout, head)
+        column = layout.column(align=True)
+        for label, socket in surface.relief_sockets(head):
+            column.prop(socket, "default_value", text=label, slider=True)
         self.draw_viewer(layout, head)  # last: its slider comes and goes
 
     def draw_hair(self, layout: Any, head: bpy.types.Object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..operators import animate, heads, several, takes, utility
+from ..operators import animate, heads, light, several, takes, utility
 from ..operators.addon import COMMAND
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
@@ -45,6 +45,7 @@ CLASSES: tuple[type, ...] = (
     heads.LIKENESS_OT_toggle_bones,
     heads.LIKENESS_OT_toggle_hair,
     heads.LIKENESS_OT_select_camera,
+    light.LIKENESS_OT_photo_light,
     heads.LIKENESS_OT_open_folder,
     panels.LIKENESS_PT_reconstruct,
     panels.LIKENESS_PT_options,

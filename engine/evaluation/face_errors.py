@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from ..devices import single_threaded_torch
 from ..errors import EngineError
 from ..fitting.detector import DetectorModel
+from ..fitting.points import Coefficients
 from ..fitting.pose import similarity
+from ..fitting.recognised import face_features, load_regression
+from ..fitting.recognised import together as believed_together
 from ..fitting.several import fit_several
 from ..fitting.sighting import DENSE_FOCAL_DEVIATION, Sighting, at_vertices
 from ..heads.loader import load_head
@@ -22,13 +25,27 @@ from ..perception.dense import SURE, DensePoints
 from ..perception.landmarks import find_face
 from .held_out import HeldOut, true_points
 from .metrics import ShapeError, shape_error
-from .sources import DENSE, FUSED, MESH_RENDERS, SOURCES, Networks, Solved, neutral_shape, solve_sighting
+from .sources import (
+    DENSE,
+    FUSED,
+    MESH_RENDERS,
+    RECOGNISED,
+    SOURCES,
+    Networks,
+    Solved,
+    believed_face,
+    neutral_shape,
+    solve_sighting,
+)
 from .tables import Table, mean
 
 MEAN_HEAD, SIZE_ONLY, EXACT = "mean head", "true shape at the mean size", "exact points"
+ALONE = ", without recognition"
 KNOWN = ", focal length known"
 WITH_FOCAL = (DENSE, FUSED, EXACT)
 """What is also fitted with the true focal length, from one photo."""
+WITHOUT = (MESH_RENDERS, DENSE)
+"""What is also fitted with any head as likely as any other, from one photo."""
 OF_SEVERAL = (MESH_RENDERS, DENSE, FUSED)
 """The ways of seeing that are tried on several photos."""
 PHOTOS = 5
@@ -73,14 +90,15 @@ def measure_person(
         known_focal: tell all fits the focal length. With one photo, some are tried with it in any case.
     """
     head = load_head()
-    result, solved = PersonErrors(), []
+    result, solved, beliefs = PersonErrors(), [], []
     with single_threaded_torch():
         for picture in pictures:
             found = _fits(head, picture, networks, photos == 1, known_focal)
             if found is None:
                 result.missed += 1
                 continue
-            solved.append(found)
+            solved.append(found[0])
+            beliefs.append(found[1])
             if len(solved) == photos:
                 break
     result.photos = len(solved)
@@ -91,6 +109,9 @@ def measure_person(
     mean_face = head.vertices[face]
     result.one[MEAN_HEAD] = shape_error(mean_face, truth)
     result.one[SIZE_ONLY] = shape_error(truth * similarity(truth, mean_face)[0], truth)
+    result.one[RECOGNISED] = shape_error(believed_face(head, beliefs[0]), truth)
+    if photos > 1:
+        result.averaged[RECOGNISED] = shape_error(believed_face(head, believed_together(beliefs)), truth)
     for source in solved[0]:
         fits = [neutral_shape(head, found[source])[face] for found in solved]
         result.one[source] = shape_error(fits[0], truth)
@@ -103,8 +124,8 @@ def measure_person(
 
 def _fits(
     head: HeadModel, picture: HeldOut, networks: Networks, alone: bool, known_focal: bool
-) -> dict[str, Solved] | None:
-    """A fit for each way of seeing, or None where one of them sees no face."""
+) -> tuple[dict[str, Solved], Coefficients] | None:
+    """A fit for each way of seeing, and what recognition believes; None where one of them sees no face."""
     try:
         face = find_face(Photo(Path(picture.name), picture.image))
     except EngineError:
@@ -119,10 +140,12 @@ def _fits(
     placed = {name: replace(seen, observed=seen.observed + np.append(place, 0.0)) for name, seen in sightings.items()}
     focal = float(picture.camera.K[0, 0])
     guess = focal if known_focal else None
-    found = {name: solve_sighting(head, seen, *size, guess) for name, seen in placed.items()}
+    belief = load_regression()(face_features(picture.image, face.landmarks), "renders")
+    found = {name: solve_sighting(head, seen, *size, guess, belief) for name, seen in placed.items()}
     if alone and not known_focal:
-        found |= {name + KNOWN: solve_sighting(head, placed[name], *size, focal) for name in WITH_FOCAL}
-    return found
+        found |= {name + KNOWN: solve_sighting(head, placed[name], *size, focal, belief) for name in WITH_FOCAL}
+        found |= {name + ALONE: solve_sighting(head, placed[name], *size) for name in WITHOUT}
+    return found, belief
 
 
 def whole_photo(picture: HeldOut) -> tuple[tuple[int, int], NDArray[np.float64]]:
@@ -147,7 +170,8 @@ def exact_sighting(head: HeadModel, picture: HeldOut, dense: DensePoints) -> Sig
 def one_photo_table(people: Sequence[PersonErrors]) -> Table:
     """Errors from one photo of each person, all ways of seeing on the same people."""
     used = [person for person in people if person.photos]
-    names = (MEAN_HEAD, SIZE_ONLY, *SOURCES, EXACT, *(name + KNOWN for name in WITH_FOCAL))
+    others = (*(name + ALONE for name in WITHOUT), *(name + KNOWN for name in WITH_FOCAL))
+    names = (MEAN_HEAD, SIZE_ONLY, RECOGNISED, *SOURCES, EXACT, *others)
     rows = [_row(n, [(p.one[n], p.one[MEAN_HEAD]) for p in used if n in p.one]) for n in names if _any(used, n)]
     missed = sum(person.missed for person in people)
     note = (
@@ -161,7 +185,8 @@ def one_photo_table(people: Sequence[PersonErrors]) -> Table:
 def several_photos_table(people: Sequence[PersonErrors]) -> Table:
     """Errors from several photos of each person."""
     used = [person for person in people if person.photos > 1]
-    rows = [_row(name, [(p.one[name], p.one[MEAN_HEAD]) for p in used]) for name in (MEAN_HEAD, SIZE_ONLY)]
+    rows = [_row(name, [(p.one[name], p.one[MEAN_HEAD]) for p in used]) for name in (MEAN_HEAD, SIZE_ONLY, RECOGNISED)]
+    rows.append(_row(f"{RECOGNISED}, mean", [(p.averaged[RECOGNISED], p.one[MEAN_HEAD]) for p in used]))
     for source in OF_SEVERAL:
         for way in ("one", "averaged", "joint"):
             rows.append(_row(f"{source}, {WAYS[way]}", [(getattr(p, way)[source], p.one[MEAN_HEAD]) for p in used]))

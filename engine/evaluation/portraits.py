@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..devices import single_threaded_torch
 from ..errors import EngineError
+from ..fitting.recognised import recognised_shape
 from ..heads.loader import load_head
 from ..heads.model import HeadModel
 from ..media.photo import Photo
@@ -26,11 +27,12 @@ from ..training.perception.real_set import RealPictures, read_real
 from ..training.synthetic.lens import spoil
 from .dense_errors import PLACES, point_places
 from .metrics import discrimination
-from .sources import DENSE, FUSED, MESH, Networks, neutral_shape, solve_sighting
+from .sources import DENSE, FUSED, MESH, RECOGNISED, Networks, believed_face, neutral_shape, solve_sighting
 from .tables import Table, mean
 
 LISTED = "same_person_pairs.csv"
 FITTED = (MESH, DENSE, FUSED)
+TITLES = {"raw": "MediaPipe's raw points", RECOGNISED: "shape by recognition alone"}
 CONTOURS = {"right eye": RIGHT_EYE, "left eye": LEFT_EYE, "outer lips": OUTER_LIPS, "inner lips": INNER_LIPS}
 LOOKS = (
     ((0.0, 0.0), 1.0, 0.0, False), ((0.05, 0.02), 1.0, 0.0, True), ((-0.04, 0.03), 1.12, 0.12, False),
@@ -149,9 +151,13 @@ def measure_portrait(portrait: Portrait, networks: Networks, fitted: bool, seed:
         if fitted:
             region = head.regions["face"]
             sight.shapes["raw"] = face.landmarks
+            belief = recognised_shape(head, photo.pixels, face.landmarks)
+            if belief is not None:
+                sight.shapes[RECOGNISED] = believed_face(head, belief)
             for source in FITTED:
                 sighting = networks.sighting(head, source, face, sight.points)
-                solved = solve_sighting(head, sighting, photo.width, photo.height, photo.focal_length_px)
+                size = photo.width, photo.height
+                solved = solve_sighting(head, sighting, *size, photo.focal_length_px, belief)
                 sight.shapes[source] = neutral_shape(head, solved)[region]
     return sight
 
@@ -234,10 +240,12 @@ def consistency_table(sights: Sequence[PortraitSight], people: Sequence[Sequence
     chosen = [number for person in people for number in person]
     owner = {number: who for who, person in enumerate(people) for number in person}
     rows: list[tuple[str | int | float, ...]] = []
-    for name in ("raw", *FITTED):
+    for name in ("raw", RECOGNISED, *FITTED):
+        if any(name not in sights[number].shapes for number in chosen):
+            continue
         shapes = [sights[number].shapes[name] for number in chosen]
         found = discrimination(shapes, [owner[number] for number in chosen])
-        title = "MediaPipe's raw points" if name == "raw" else f"fitted shape, {name}"
+        title = TITLES.get(name, f"fitted shape, {name}")
         rows.append((title, found.ratio, 100 * found.first, found.count))
     note = (
         f"{len(people)} people with two or more portraits. Mean distance between shapes of one person over that between"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..fitting.detector import DENSE_CALIBRATION, load_detector
 from ..fitting.points import Coefficients
 from ..fitting.sighting import Sighting, dense_sighting, fused, mesh_sighting
+from ..fitting.size import growth
 from ..fitting.solve import ITERATIONS, Problem, refinement_of, run_stages, state_problem
 from ..fitting.solver import Solution
 from ..heads.model import HeadModel
@@ -21,6 +22,7 @@ from .calibration import RENDER_CALIBRATION
 
 MESH, MESH_RENDERS = "MediaPipe, calibrated for photos", "MediaPipe, calibrated on renders"
 DENSE, FUSED, FUSED_RENDERS = "dense points", "fused", "fused, MediaPipe calibrated on renders"
+RECOGNISED = "recognition alone"
 SOURCES = (MESH, MESH_RENDERS, DENSE, FUSED, FUSED_RENDERS)
 Solved = tuple[Problem, Solution]
 
@@ -66,3 +68,9 @@ def neutral_shape(head: HeadModel, solved: Solved) -> NDArray[np.float64]:
     values, groups = solution.state.values, problem.points.groups
     identity = values[groups["identity"]]
     return head.shape(identity) + refinement_of(head, identity, values[groups["deformation"]])
+
+
+def believed_face(head: HeadModel, belief: Coefficients) -> NDArray[np.float64]:
+    """(N,3) metres, the face region of the likeliest head before points are looked at, at the mean size."""
+    grown = growth(head).of(belief.mean, head.vertices)
+    return (head.shape(belief.mean) - grown)[head.regions["face"]]

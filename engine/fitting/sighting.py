@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 DENSE_FOCAL_DEVIATION = 0.5
 """With exact points and a guessed focal length, the guess is nearly all of the error (docs/perception.md)."""
 MESH_DOUBT, DENSE_DOUBT = 2.0, 4.0
-"""Factors of the calibrated errors, for both detectors, which err more on faces that calibration has not seen. On pairs of
+"""Factors of the calibrated errors. Both detectors err more on faces that calibration has not seen: on pairs of
 portraits and on Cycles people, shapes get better up to these (docs/perception.md)."""
 DOUBT_RANGE = (0.5, 8.0)
 """How far a point's expected error may be from the usual one, as a factor."""

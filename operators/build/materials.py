@@ -10,6 +10,7 @@ import bpy
 from .access import node_tree_of
 from .lashes import LASH_SLOT, LASH_UV
 from .mesh import UV_NAME
+from .relief import NO_RELIEF, Relief, connect_relief
 from .transaction import Transaction
 
 SKIN_SCATTER = (1.0, 0.37, 0.19)  # red, green, blue mean free path of skin over that of red
@@ -60,11 +61,12 @@ SURFACES = {
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images all materials of a head share; `strands` only where the head has lashes."""
+    """Images all materials of a head share; `strands` only where the head has lashes, `relief` for skin only."""
 
     albedo: bpy.types.Image
     confidence: bpy.types.Image
     strands: bpy.types.Image | None = None
+    relief: Relief = NO_RELIEF
 
 
 def surface_of(slot: str) -> Surface:
@@ -99,7 +101,10 @@ def build_material(
     tree.links.new(picture.outputs["Color"], shader.inputs["Base Color"])
     if slot == LASH_SLOT and pictures.strands is not None:
         _add_strands(tree, pictures.strands, shader)
-    if surface.bump:
+    skin = surface is SURFACES["skin"]
+    if skin:
+        connect_relief(material, pictures.relief, shader, uv_map, scale)
+    if surface.bump and not (skin and pictures.relief.normal):
         _add_bump(tree, picture, shader, surface.bump * scale)
     _arrange(tree, shader)
     material.diffuse_color = (*surface.viewport, 1.0)
@@ -156,7 +161,7 @@ def _arrange(tree: Any, shader: Any) -> None:
         if node.bl_idname == "ShaderNodeUVMap":
             node.location = (-900, -400 if node.uv_map == LASH_UV else 0)
         elif node.bl_idname == "ShaderNodeTexImage":
-            node.location = (-600, rows[node.name])
+            node.location = (-600, rows.get(node.name, node.location.y))
         elif node.bl_idname == "ShaderNodeBump":
             node.location = (-250, -200)
     shader.location = (0, 200)

@@ -6,9 +6,9 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
-from ...engine.camera import Camera
 from ...engine.render.lighting import irradiance
 from .access import node_tree_of, set_pixels
 from .images import pack
@@ -94,10 +94,14 @@ def _enlarged(picture: NDArray, factor: int) -> NDArray:
 
 
 def build_world(
-    scene: bpy.types.Scene, illumination: NDArray, camera: Camera, name: str, transaction: Transaction
+    scene: bpy.types.Scene, illumination: NDArray, towards: NDArray, name: str, transaction: Transaction
 ) -> bpy.types.World:
-    """Light the scene as the photo was lit, before a plain backdrop. The scene's earlier world stays in the file."""
-    light = panorama(illumination, camera.position)
+    """Light the scene as the photo was lit, before a plain backdrop. The scene's earlier world stays in the file.
+
+    Args:
+        illumination, towards: as in `panorama`.
+    """
+    light = panorama(illumination, towards)
     image = transaction.add(bpy.data.images.new(f"{name} Light", WIDTH, HEIGHT, float_buffer=True))
     pixels = np.ones((HEIGHT, WIDTH, 4), np.float32)
     pixels[..., :3] = light
@@ -107,6 +111,20 @@ def build_world(
     _connect(node_tree_of(world), image, BACKDROP * light.mean((0, 1)))
     _replace_world(scene, world, transaction)
     return world
+
+
+def turn_world(world: bpy.types.World, matrix: Matrix) -> None:
+    """Turn the panorama of a world as an object whose matrix this is was turned."""
+    turn = matrix.to_quaternion()
+    if turn.angle < 1e-4:
+        return
+    tree = node_tree_of(world)
+    picture = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeTexEnvironment")
+    direction, back = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeMapping")
+    back.inputs["Rotation"].default_value = turn.inverted().to_euler("XYZ")
+    tree.links.new(direction.outputs["Generated"], back.inputs["Vector"])
+    tree.links.new(back.outputs["Vector"], picture.inputs["Vector"])
+    direction.location, back.location = (-1150, 100), (-950, 100)
 
 
 def _connect(tree: Any, image: bpy.types.Image, backdrop: NDArray) -> None:

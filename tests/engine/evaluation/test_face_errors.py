@@ -20,7 +20,7 @@ from engine.evaluation.face_errors import (
 )
 from engine.evaluation.held_out import by_person
 from engine.evaluation.metrics import ShapeError, shape_error
-from engine.evaluation.sources import DENSE, FUSED, MESH_RENDERS, neutral_shape, solve_sighting
+from engine.evaluation.sources import DENSE, FUSED, MESH_RENDERS, RECOGNISED, neutral_shape, solve_sighting
 from engine.heads.loader import load_head
 from engine.training.perception.point_set import choose_points
 
@@ -58,7 +58,8 @@ def test_with_exact_points_and_focal_length_the_face_is_found(head):
 def person(dense: float, photos: int = 1) -> PersonErrors:
     """Of a mean head 2 mm off with scale and 4 mm without."""
     one = {MEAN_HEAD: ShapeError(4.0, 2.0), SIZE_ONLY: ShapeError(3.0, 0.0), DENSE: ShapeError(2 * dense, dense)}
-    sources = {name: ShapeError(1.0, 1.0) for name in (MESH_RENDERS, DENSE, FUSED)}
+    one[RECOGNISED] = ShapeError(2.0, 1.5)
+    sources = {name: ShapeError(1.0, 1.0) for name in (RECOGNISED, MESH_RENDERS, DENSE, FUSED)}
     return PersonErrors(one | {EXACT: ShapeError(0.1, 0.1)} | (sources if photos > 1 else {}), sources, sources, photos)
 
 
@@ -67,6 +68,7 @@ def test_errors_stand_beside_the_mean_heads():
     row = {str(row[0]): row for row in table.rows}
     assert row[DENSE][1:] == pytest.approx((3.5, 87.5, 1.75, 87.5, 50.0))
     assert row[SIZE_ONLY][3:] == pytest.approx((0.0, 0.0, 100.0))
+    assert row[RECOGNISED][1:3] == pytest.approx((2.0, 50.0))
     assert FUSED not in row
     assert "2 people; 1 pictures" in table.note
 
@@ -76,6 +78,7 @@ def test_people_with_one_usable_photo_say_nothing_of_several():
     assert "1 people, 5.0 photos" in table.note
     row = {str(row[0]): row for row in table.rows}
     assert row[f"{DENSE}, all together"][3:5] == pytest.approx((1.0, 50.0))
+    assert row[f"{RECOGNISED}, mean"][3:5] == pytest.approx((1.0, 50.0))
 
 
 def test_pictures_are_sorted_by_person(head):
