@@ -133,7 +133,7 @@ def _synthesised(
 ) -> tuple[Appearance, NDArray[np.float32]]:
     """All photos explained by one modelled skin: the fits, and the skin (N,3)."""
     from .perception.masks import make_masks
-    from .synthesis.paint import paint_several, small_view
+    from .synthesis.paint import first_guess, paint_several, small_view
 
     views = []
     for look, fit in zip(looks, fits, strict=True):
@@ -142,7 +142,9 @@ def _synthesised(
         masks = make_masks(photo, look.face, look.view.parts)
         seen, facts = take_light_off(canvas, fit, photo, look.face, masks)
         colour, _, _ = judged(canvas, seen)
-        views.append(small_view(canvas.head, fit, photo.pixels, masks, facts.illumination, colour))
+        view = small_view(canvas.head, fit, photo.pixels, masks, facts.illumination, colour)
+        guess = first_guess(canvas.head, photo.pixels, look.face.landmarks, options)
+        views.append(replace(view, guess=guess))
     return paint_several(canvas.head, views, canvas, options, progress, choose_device(options.device))
 
 

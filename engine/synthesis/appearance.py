@@ -25,7 +25,17 @@ from .solve import SCHEDULES, Run, Schedule, fit_appearance
 from .target import make_target
 from .unknowns import Body, Unknowns, unchanged
 
+DRAWN = 0.5
+"""Share of a draw from the prior that a further run starts from: full draws are people too unlike."""
 LOST = "The fit of the texture lost its numbers after {} steps; the last good state is used."
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a regressor says of a photo, to start from (GANFit++): latent of the texture model, and light (9,3)."""
+
+    latent: NDArray[np.float32]
+    light: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class View:
         illumination: (9,3) as far as it is known already, in units in which `skin_color` is the skin.
         skin_color: (3,) linear mean albedo that goes with it.
         scale: of these pixels to the photo's own.
-        guess: a regressor's, to start from; None starts from the landmark fit and the mean texture.
+        guess: a regressor's; None starts from the mean texture and the known light. Shape and camera stay the fit's.
     """
 
     pixels: NDArray[np.uint8]
@@ -47,7 +57,7 @@ class View:
     illumination: NDArray[np.float32]
     skin_color: NDArray[np.float32]
     scale: float = 1.0
-    guess: Unknowns | None = None
+    guess: Guess | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ def synthesize(
     model, recogniser = model.to(device), recogniser.to(device)
     topology, skin = Topology.of(head, device), SkinTexture(head, model, min(schedule.texture, model.size))
     objectives = [_objective(head, view, topology, skin, recogniser, schedule, device, weights) for view in views]
-    starts = list(_starts(head, views, model, schedule, options.seed, device))
+    starts = _starts(objectives, views, model, schedule, options.seed)
     run = fit_appearance(objectives, starts, schedule, progress, options.seed)
     return _described(objectives, run, model, schedule)
 
@@ -127,27 +137,33 @@ def _objective(
 
 @torch.no_grad()
 def first_light(skin: SkinTexture, view: View, device: str) -> Tensor:
-    """(9,3) the light that is known, as bright as the model's mean skin needs it; its colour stays white.
+    """(9,3) the guessed light; or the light that is known, as bright as the model's mean skin needs it; its colour stays white.
 
     Brightness of skin and of light cannot be told apart in a photo. The mean texture is the most likely one: the light
     is halfway between what it asks for and what the photo's exposure suggests.
     """
-    mean = (skin(skin.model.start()) * skin.coverage).sum((1, 2)) / skin.coverage.sum().clamp_min(1e-6)
+    if view.guess is not None:
+        return torch.tensor(view.guess.light, device=device)
+    mean = (skin(skin.model.start().to(device)) * skin.coverage).sum((1, 2)) / skin.coverage.sum().clamp_min(1e-6)
     wanted = float(view.skin_color.mean()) / max(float(mean.mean()), 1e-3)
     return torch.tensor(view.illumination * np.float32(wanted**0.5), device=device)
 
 
 def _starts(
-    head: HeadModel, views: Sequence[View], model: TextureModel, schedule: Schedule, seed: int, device: str
-) -> Sequence[list[Unknowns]]:
-    """The unknowns of all photos for each run: the guess or the mean texture first, then draws."""
-    starts = []
-    for number in range(1 + schedule.restarts):
-        latent = model.start(None if number == 0 else seed + number).to(device)
-        latent = latent if number == 0 else 0.5 * latent
-        usual = [unchanged(head, latent) for _ in views]
-        starts.append([view.guess or start for view, start in zip(views, usual, strict=True)] if number == 0 else usual)
+    objectives: Sequence[Objective], views: Sequence[View], model: TextureModel, schedule: Schedule, seed: int
+) -> list[list[Unknowns]]:
+    """The unknowns of all photos for each run: from the guesses or the mean texture first, then from draws."""
+    device = objectives[0].light.device
+    starts = [[_guessed(objective, view, model) for objective, view in zip(objectives, views, strict=True)]]
+    for number in range(schedule.restarts):
+        latent = DRAWN * model.start(seed + number + 1).to(device)
+        starts.append([unchanged(objective.body.head, latent) for objective in objectives])
     return starts
+
+
+def _guessed(objective: Objective, view: View, model: TextureModel) -> Unknowns:
+    latent = model.start() if view.guess is None else torch.tensor(view.guess.latent)
+    return unchanged(objective.body.head, latent.to(objective.light.device))
 
 
 @torch.no_grad()

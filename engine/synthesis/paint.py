@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelFileError
 from ..fitting.result import HeadFit
 from ..heads.model import HeadModel
 from ..media.photo import Photo
@@ -16,13 +17,15 @@ from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
 from ..recognition.load import load_own, load_small
+from ..regressors.load import load_regressor, regress
+from ..regressors.regressed import HARMONICS
 from ..render.lighting import srgb_to_linear
 from ..texture.build import Canvas, finish_texture, judged, make_canvas, take_light_off
 from ..texture.complete import match
 from ..texture.models.choose import texture_model
 from ..texture.project import smoothstep
 from ..texture.result import TextureResult
-from .appearance import Appearance, View, synthesize
+from .appearance import Appearance, Guess, View, synthesize
 from .objective import Weights
 
 DARKER = (0.12, 0.4)
@@ -68,6 +71,7 @@ def paint(
     seen, facts = take_light_off(canvas, fit, photo, face, masks)
     skin_color, _, _ = judged(canvas, seen)
     view = small_view(head, fit, photo.pixels, masks, facts.illumination, skin_color)
+    view = replace(view, guess=first_guess(head, photo.pixels, face.landmarks, options))
     found = solve_views(head, [view], options, progress, device, weights)
     fit = found.fits[0]
     progress.stage("Painting the skin", 0.62)
@@ -78,6 +82,25 @@ def paint(
     texture = finish_texture(canvas, seen, facts, options, progress, skin=skin, shown=shown)
     texture = replace(texture, warnings=(*texture.warnings, *found.warnings))
     return Painted(fit, texture, found.report)
+
+
+def first_guess(
+    head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray, options: ReconstructOptions
+) -> Guess | None:
+    """Texture and light as the regressor sees them (FastGANFit); None where it is of another texture model.
+
+    Args:
+        pixels: (H,W,3) sRGB, the photo. landmarks: (478,2+) pixels.
+    """
+    model = texture_model(options.texture, options.model_folder, head)
+    try:
+        regressor = load_regressor()
+        if regressor.texture != model.name:
+            return None
+        found = regress(pixels, landmarks, head, model)
+    except ModelFileError:
+        return None
+    return Guess(found.texture, found.light.reshape(9, 3)) if found.light.size == HARMONICS else None
 
 
 def small_view(
