@@ -136,6 +136,15 @@ TEXTURE_BASIS = ModelFile(
     bundled=Path(__file__).parents[1] / "texture" / "data",
     sha256="6eb76f6a9a45924135af9f82c63f0066466bbd856ab8fe33307773754761b3bf",
 )
+REGRESSOR = ModelFile(
+    title="Regressor",
+    purpose="Gives a first head in one pass",
+    licence="GPL-3.0-or-later",
+    source="",
+    files=("regressor.safetensors",),
+    bundled=Path(__file__).parents[1] / "regressors" / "data",
+    sha256="a0b34e55561b9a5adbb6bac5b14ed311b49080999a497b04bbab941d45f392c9",
+)
 FFHQ_UV_TEXTURE = ModelFile(
     title="FFHQ-UV Texture Generator",
     purpose="Skin by a large generator, for the texture “GANFit”",
@@ -149,6 +158,7 @@ MODELS = (
     PARTS_NETWORK,
     FACE_RECOGNITION,
     TEXTURE_BASIS,
+    REGRESSOR,
     FACE_LANDMARKER,
     ARCFACE,
     FFHQ_UV_TEXTURE,
