@@ -137,7 +137,7 @@ def _objective(
 
 @torch.no_grad()
 def first_light(skin: SkinTexture, view: View, device: str) -> Tensor:
-    """(9,3) the guessed light; or the light that is known, as bright as the model's mean skin needs it; its colour stays white.
+    """(9,3) the guessed light; or the light that is known, as bright as the model's mean skin needs it, and white.
 
     Brightness of skin and of light cannot be told apart in a photo. The mean texture is the most likely one: the light
     is halfway between what it asks for and what the photo's exposure suggests.

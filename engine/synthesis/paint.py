@@ -28,7 +28,7 @@ from ..texture.result import TextureResult
 from .appearance import Appearance, Guess, View, synthesize
 from .objective import Weights
 
-DARKER = (0.12, 0.4)
+DARKER = {"brow": (0.05, 0.22), "beard": (0.12, 0.4)}
 """How much darker than the modelled skin the photo is where hair of brows and beards begins, and is certain."""
 GREYER = (0.05, 0.3)
 """How much greyer than the skin: folds of a smile are as dark as a beard, but as red as the skin they are of."""
@@ -188,8 +188,8 @@ def facial_hair(canvas: Canvas, photo: NDArray[np.float32], skin: NDArray[np.flo
     surface = canvas.surface
     darker = 1 - photo.mean(1) / np.maximum(skin.mean(1), 1e-3)
     greyer = 1 - _redness(photo) / np.maximum(_redness(skin), 1e-3)
-    hair = smoothstep(darker, *DARKER)
-    kept = np.maximum(_around(canvas, "brow") * hair, _around(canvas, "beard") * hair * smoothstep(greyer, *GREYER))
+    brows, beard = (_around(canvas, name) * smoothstep(darker, *DARKER[name]) for name in DARKER)
+    kept = np.maximum(brows, beard * smoothstep(greyer, *GREYER))
     return surface.flat(cv2.GaussianBlur(surface.picture(kept), (0, 0), max(0.5, surface.size / 1024)))
 
 

@@ -36,9 +36,9 @@ def texture_model(choice: str, model_folder: Path | None, head: HeadModel) -> Te
         own = FFHQ_UV_TEXTURE.find(model_folder)
         if own is not None:
             return load_stylegan2_of(own, head)
-        from .small import load_small_generator
+        from .small import SmallGeneratorTexture
 
-        return load_small_generator()
+        return SmallGeneratorTexture()
     raise EngineError(f"There is no texture model “{choice}”.", "Choose “ganfit” or “linear”.")
 
 
