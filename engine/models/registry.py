@@ -136,6 +136,15 @@ TEXTURE_BASIS = ModelFile(
     bundled=Path(__file__).parents[1] / "texture" / "data",
     sha256="6eb76f6a9a45924135af9f82c63f0066466bbd856ab8fe33307773754761b3bf",
 )
+TEXTURE_GENERATOR = ModelFile(
+    title="Small Texture Generator",
+    purpose="Paints skin, for the texture “GANFit”",
+    licence="CC0-1.0",
+    source="",
+    files=("texture_generator.safetensors",),
+    bundled=Path(__file__).parents[1] / "texture" / "data",
+    sha256="3eef74cf52a25aa6bc3f39cea0276f48bc96f665cba44b736ffa3e594647dedf",
+)
 REGRESSOR = ModelFile(
     title="Regressor",
     purpose="Gives a first head in one pass",
@@ -158,6 +167,7 @@ MODELS = (
     PARTS_NETWORK,
     FACE_RECOGNITION,
     TEXTURE_BASIS,
+    TEXTURE_GENERATOR,
     REGRESSOR,
     FACE_LANDMARKER,
     ARCFACE,

@@ -1,8 +1,8 @@
 """Real portraits as material for training: upright crops with what the engine itself sees and fits in them.
 
 Nobody has labelled these pictures. What is stored are opinions of teachers, each right about some things: MediaPipe's
-478 points, the head fitted to them, the engine's masks, and a hair segmentation network. What to believe is decided
-where they are used.
+478 points, the head fitted to them and to what recognition says of its shape, the engine's masks, and a hair
+segmentation network. What to believe is decided where they are used.
 
 `python -m engine.training portraits --out FILE.npz` makes the file anew from the pictures in the shared folder.
 """
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ...camera import Camera
 from ...errors import EngineError, MediaError
 from ...fitting.deform import smooth_deformation
+from ...fitting.recognised import believed_shape
 from ...fitting.result import HeadFit
 from ...fitting.size import growth
 from ...fitting.solve import fit_head
@@ -126,7 +127,8 @@ def look_at(head: HeadModel, path: Path, teacher: HairTeacher) -> RealPicture:
     photo = read_photo(path)
     face = find_face(photo)
     masks = make_masks(photo, face)
-    fit = fit_head(head, face, photo, ReconstructOptions(), Progress())
+    belief, _ = believed_shape(head, photo.pixels, face.landmarks)
+    fit = fit_head(head, face, photo, ReconstructOptions(), Progress(), belief=belief)
     window = crop_window(face, fit.camera.project(fit.posed[head.regions["face"]]))
     crop = np.ascontiguousarray(window.cut(photo.pixels, CROP_SIDE))
     encoded, jpeg = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
