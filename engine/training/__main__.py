@@ -1,4 +1,4 @@
-"""`python -m engine.training`: make synthetic faces, prepare portraits, train the perception networks."""
+"""`python -m engine.training`: make synthetic faces, prepare portraits, train the engine's networks."""
 
 from __future__ import annotations
 
@@ -47,6 +47,34 @@ def parser() -> argparse.ArgumentParser:
     perception.add_argument("--resume", action="store_true")
     perception.add_argument("--device", default="cpu")
     perception.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+
+    texture = commands.add_parser("texture", help="train the generator of skin textures")
+    texture.add_argument("--config", type=Path, required=True, help="see engine/training/configs/texture_*.toml")
+    texture.add_argument("--out", type=Path, required=True, help="the run's folder")
+    texture.add_argument(
+        "--data", type=Path, help="folder of your own UV textures; default: drawn from MakeHuman's skins"
+    )
+    texture.add_argument("--resume", action="store_true")
+    texture.add_argument("--device", default="cpu")
+    texture.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+
+    recognition = commands.add_parser("recognition", help="learn what face recognition says about shape")
+    recognition.add_argument("--data", type=Path, required=True, help="folder with `train` and `portraits.npz`")
+    recognition.add_argument("--out", type=Path, required=True, help="file to write, .npz")
+    recognition.add_argument("--seed", type=int, default=0)
+
+    regressor = commands.add_parser("regressor", help="train the regressor of all parameters (FastGANFit)")
+    regressor.add_argument("--config", type=Path, required=True, help="see engine/training/configs/regressor_*.toml")
+    regressor.add_argument("--data", type=Path, required=True, help="folder with `train`, `held_out`, `portraits.npz`")
+    regressor.add_argument("--out", type=Path, required=True, help="the run's folder")
+    regressor.add_argument("--models", type=Path, help="folder of your own models, where ArcFace is looked for")
+    regressor.add_argument("--resume", action="store_true")
+    regressor.add_argument("--device", default="cpu")
+    regressor.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+
+    measured = commands.add_parser("measure_regressor", help="errors of a regressor on pictures it has not seen")
+    measured.add_argument("--weights", type=Path, help="file of the regressor; default: the bundled one")
+    measured.add_argument("--data", type=Path, required=True, help="folder of shards that it was not trained on")
 
     export = commands.add_parser("export", help="write a run's averaged weights for use")
     export.add_argument("run", type=Path)

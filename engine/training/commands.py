@@ -139,6 +139,31 @@ def perception(options: Namespace) -> None:
     print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
 
 
+def texture(options: Namespace) -> None:
+    """Train the texture generator."""
+    from ..devices import single_threaded_torch
+    from .texture.loop import train_textures
+    from .texture.recipe import read_texture_recipe
+    from .texture.textures import textures_of_run
+
+    recipe = read_texture_recipe(options.config)
+    if options.max_seconds is not None:
+        recipe = replace(recipe, run=replace(recipe.run, max_seconds=options.max_seconds))
+    with single_threaded_torch():
+        textures = textures_of_run(
+            options.out,
+            options.data,
+            recipe.window,
+            recipe.size.side,
+            recipe.run.textures,
+            recipe.learning.seed,
+        )
+        outcome = train_textures(recipe, textures, options.out, options.resume, options.device, options.data)
+    for name, value in outcome.figures.items():
+        print(f"{name} {value:.4f}")
+    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+
+
 def calibrate(options: Namespace) -> None:
     """Learn how a points network errs."""
     from ..evaluation.calibration import save_detector
@@ -150,9 +175,55 @@ def calibrate(options: Namespace) -> None:
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 
+def recognition(options: Namespace) -> None:
+    """Learn what recognition says about shape."""
+    from ..devices import single_threaded_torch
+    from ..heads.loader import load_head
+    from .perception.real_set import read_real
+    from .recognition import learn_shape
+
+    with single_threaded_torch():
+        shards = sorted((options.data / "train").glob("*.npz"))
+        portraits = read_real(options.data / "portraits.npz")
+        regression, left = learn_shape(load_head(), shards, portraits, options.seed)
+    regression.write(options.out)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB; {left:.1%} of the shape's variance left")
+
+
+def regressor(options: Namespace) -> None:
+    """Train the regressor."""
+    from ..devices import single_threaded_torch
+    from .perception.loop import train
+    from .regressor.recipe import prepare_task, read_regressor_recipe
+
+    recipe = read_regressor_recipe(options.config)
+    loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
+    with single_threaded_torch():
+        task = prepare_task(recipe, options.data, options.out, options.device, options.models)
+        outcome = train(task, loop, options.out, options.resume)
+    for name, value in outcome.figures.items():
+        print(f"{name} {value:.4f}")
+    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+
+
+def measure_regressor(options: Namespace) -> None:
+    """Say how far a regressor's answers are from the truth."""
+    from ..devices import single_threaded_torch
+    from ..evaluation.held_out import read_held_out
+    from ..heads.loader import load_head
+    from .regressor.measure import measure
+
+    with single_threaded_torch():
+        figures, missed = measure(load_head(), read_held_out(options.data), weights=options.weights)
+    for name, value in figures.items():
+        print(f"{name} {value:.4f}")
+    print(f"{missed} pictures without a usable face")
+
+
 def export(options: Namespace) -> None:
     """Write weights for use."""
     from .perception.recipes import export_run
+    from .texture.recipe import export_texture_run, is_texture_run
 
-    export_run(options.run, options.out)
+    (export_texture_run if is_texture_run(options.run) else export_run)(options.run, options.out)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")

@@ -180,7 +180,7 @@ class _Run(Generic[Batch]):
         self.log.write(step, "start", {"config": asdict(config), "device": self.device})
         self.task.model.train()
         figures: dict[str, float] = {}
-        with _asked_to_end() as asked, _batches(self.task, config, step) as batches:
+        with asked_to_end() as asked, _batches(self.task, config, step) as batches:
             since = time.monotonic(), step
             while step < config.steps and not asked.is_set() and not _over(start, config.max_seconds):
                 self._step(step, next(batches))
@@ -287,7 +287,7 @@ def _batches(task: Task[Batch], config: TrainingConfig, first: int) -> Iterator[
 
 
 @contextmanager
-def _asked_to_end() -> Iterator[threading.Event]:
+def asked_to_end() -> Iterator[threading.Event]:
     """An event that is set when the process is asked to end, once; asked again, it ends at once. Main thread only."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
