@@ -186,10 +186,10 @@ def _painted(
     if found is None or skin is None:
         texture = finish_texture(canvas, fusion.result(), facts, options, progress)
     else:
-        from .synthesis.paint import facial_hair
+        from .synthesis.paint import facial_hair, levelled
 
         facts = replace(facts, illumination=found.illuminations[chosen.main].astype(np.float32))
-        fused = fusion.result()
+        fused = levelled(canvas, fusion.result(), skin)
         texture = finish_texture(canvas, fused, facts, options, progress, skin, facial_hair(canvas, fused.color, skin))
         texture = replace(texture, warnings=(*texture.warnings, *found.warnings))
     progress.stage("Finding wrinkles and pores", 0.74)

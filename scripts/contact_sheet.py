@@ -1,13 +1,14 @@
-"""Draws reconstructed people to look at: python scripts/contact_sheet.py OUT.jpg PHOTO... [--acting].
+"""Draws reconstructed people to look at: python scripts/contact_sheet.py OUT.jpg PHOTO... [--acting] [--texture KINDS].
 
 A row per photo: the photo, the head in its view and light, three-quarter, profile, a smile. With --acting, five
-expressions in profile instead.
+expressions in profile instead. --texture photo,ganfit,linear gives a row for each.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -79,11 +80,12 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="picture to write")
     parser.add_argument("photos", type=Path, nargs="+", help="portraits")
     parser.add_argument("--acting", action="store_true", help="five expressions in profile")
+    parser.add_argument("--texture", default="photo", help="where skin comes from, with commas between several")
     arguments = parser.parse_args()
     panels: list[Panel] = []
-    for path in arguments.photos:
+    for path, texture in product(arguments.photos, arguments.texture.split(",")):
         try:
-            head, pixels = solve(path, ReconstructOptions(), Progress())
+            head, pixels = solve(path, ReconstructOptions(texture=texture), Progress())
         except EngineError as error:
             print(error, file=sys.stderr)
             continue

@@ -23,7 +23,7 @@ from ..render.lighting import srgb_to_linear
 from ..texture.build import Canvas, finish_texture, judged, make_canvas, take_light_off
 from ..texture.complete import match
 from ..texture.models.choose import texture_model
-from ..texture.project import smoothstep
+from ..texture.project import Projection, smoothstep
 from ..texture.result import TextureResult
 from .appearance import Appearance, Guess, View, synthesize
 from .objective import Weights
@@ -34,6 +34,8 @@ GREYER = (0.05, 0.3)
 """How much greyer than the skin: folds of a smile are as dark as a beard, but as red as the skin they are of."""
 FACE_SIDE = 400
 """Pixels that a face has at most when it is compared."""
+GAIN = (0.2, 5.0)
+"""Bounds of what brings a photo's skin to the modelled one's level."""
 PORES = (0.85, 1.18)
 """Bounds of the base skin's fine detail, which models of 512 pixels do not hold."""
 
@@ -77,6 +79,7 @@ def paint(
     progress.stage("Painting the skin", 0.62)
     seen, facts = take_light_off(canvas, fit, photo, face, masks)
     skin = whole_skin(canvas, found.albedo, found.coverage)
+    seen = levelled(canvas, seen, skin)
     shown = facial_hair(canvas, seen.color, skin)
     facts = replace(facts, illumination=found.illuminations[0].astype(np.float32))
     texture = finish_texture(canvas, seen, facts, options, progress, skin=skin, shown=shown)
@@ -166,6 +169,14 @@ def whole_skin(canvas: Canvas, albedo: NDArray[np.float32], coverage: NDArray[np
     modelled = srgb_to_linear(surface.flat(large)) * _pores(canvas, len(albedo))
     around = match(canvas.base_color, modelled, weight, surface, canvas.head)
     return around + weight[:, None] * (modelled - around)
+
+
+def levelled(canvas: Canvas, seen: Projection, skin: NDArray[np.float32]) -> Projection:
+    """What photos show, as bright and of the colour of the modelled skin (N,3): the two took their light off apart."""
+    trusted = seen.seen * seen.bare * canvas.face_texels
+    total = max(float(trusted.sum()), 1e-9)
+    gain = (trusted @ skin / total) / np.maximum(trusted @ seen.color / total, 1e-3)
+    return replace(seen, color=seen.color * np.clip(gain, *GAIN).astype(np.float32))
 
 
 def _pores(canvas: Canvas, model_size: int) -> NDArray[np.float32] | np.float32:

@@ -145,11 +145,11 @@ def finish_texture(
     # Beside hair that is not painted, its strands and shadow in the skin are not painted either.
     skin_shown = seen.bare + grown.allowed * (seen.skin - seen.bare)
     over = seen.seen * np.minimum(skin_shown * like_skin + seen.hair * grown.allowed, 1) * on_skin
-    if shown is not None:
-        over = over * np.maximum(shown, seen.hair * grown.allowed)
     # The lids' rims are borders of what is seen, but no place to fade: their lashes' line is the eye's outline.
     behind_lids = surface.smooth(head.regions["eye_sockets"][:, None], head.faces)[:, 0] > 0.5
     direct = Layer(seen.color, soften(over, surface, 0.006, open_to=behind_lids))
+    if shown is not None:  # soft already, and narrower than borders are
+        direct = replace(direct, weight=direct.weight * np.maximum(shown, seen.hair * grown.allowed))
     color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
     color += direct.weight[:, None] * (direct.color - color)
     color[grown.texels] *= 1 - ROOT_SHADE * grown.cover[:, None]

@@ -17,7 +17,7 @@ def test_required_values(manifest):
     assert manifest["schema_version"] == "1.0.0"
     assert manifest["id"] == "likeness"
     assert manifest["type"] == "add-on"
-    assert manifest["license"] == ["SPDX:GPL-3.0-or-later", "SPDX:Apache-2.0"]
+    assert manifest["license"] == ["SPDX:GPL-3.0-or-later", "SPDX:Apache-2.0", "SPDX:MIT"]
     assert tuple(map(int, manifest["blender_version_min"].split("."))) >= (4, 2, 0)
     assert "blender" not in manifest["name"].lower()
 
