@@ -28,8 +28,10 @@ from ..texture.result import TextureResult
 from .appearance import Appearance, Guess, View, synthesize
 from .objective import Weights
 
-DARKER = {"brow": (0.05, 0.22), "beard": (0.12, 0.4)}
+DARKER = {"brow": (0.1, 0.3), "beard": (0.12, 0.4)}
 """How much darker than the modelled skin the photo is where hair of brows and beards begins, and is certain."""
+REACH = {"brow": 0.04, "beard": 0.012}
+"""How wide a region's surroundings belong to it, in sides of the square. Fits put brows up to their height too high."""
 GREYER = (0.05, 0.3)
 """How much greyer than the skin: folds of a smile are as dark as a beard, but as red as the skin they are of."""
 FACE_SIDE = 400
@@ -212,6 +214,6 @@ def _redness(color: NDArray[np.float32]) -> NDArray[np.float32]:
 def _around(canvas: Canvas, region: str) -> NDArray[np.float32]:
     """(N,) a region of the base skin and a little around it: nobody's brows lie exactly there."""
     surface = canvas.surface
-    reach = max(1, round(0.012 * surface.size))
+    reach = max(1, round(REACH[region] * surface.size))
     grown = cv2.dilate(canvas.base.regions[region], np.ones((reach, reach), np.uint8))
-    return surface.flat(cv2.GaussianBlur(grown, (0, 0), 0.5 * reach))
+    return surface.flat(cv2.GaussianBlur(grown, (0, 0), 0.2 * reach))
