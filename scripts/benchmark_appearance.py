@@ -54,7 +54,6 @@ from engine.training.synthetic.raster import RasterRenderer  # noqa: E402
 from engine.training.synthetic.wardrobe import load_wardrobe  # noqa: E402
 
 TEXTURES = ("photo", "linear", "ganfit")
-PHOTOS = (1, 3, 5)
 LEFT_OUT = ("identity", "random_identity", "content", "pixel", "landmark", "shape", "texture", "tint")
 QUALITIES = ("draft", "standard", "best")
 COLUMNS = ("", "albedo ΔE", "albedo ΔE, gain free", "light °", "shape mm", "% of mean head", "with scale mm", "% of it")
@@ -66,6 +65,7 @@ class Setting:
 
     wardrobe: Path | None
     people: int
+    counts: tuple[int, ...]
     first: int
     photos: Path | None
     quality: str
@@ -75,14 +75,14 @@ def known(setting: Setting) -> list[Table]:
     """Each way from one photo and from several."""
     rows = []
     errors: dict[tuple[str, int], list[AppearanceError]] = {}
-    for person, head in _people(setting, max(PHOTOS)):
-        for count in PHOTOS:
+    for person, head in _people(setting, max(setting.counts)):
+        for count in setting.counts:
             for texture in TEXTURES:
                 some = replace(person, photos=person.photos[:count], lights=person.lights[:count])
                 found = reconstructed(list(some.photos), texture, setting.quality)
                 if found is not None:
                     errors.setdefault((texture, count), []).append(measure_result(head, some, found))
-        print(f"{len(errors[TEXTURES[0], 1])} people", file=sys.stderr, flush=True)
+        print(f"{person.photos[0].stem} done", file=sys.stderr, flush=True)
     for (texture, count), some in sorted(errors.items(), key=lambda item: item[0][1]):
         rows.append(row(f"{texture}, {count} photo{'s' * (count > 1)}, {len(some)} people", some))
     return [Table("Known skin, light and shape", COLUMNS, rows)]
@@ -207,12 +207,14 @@ def main() -> None:
     parser.add_argument("--wardrobe", type=Path)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between them")
     parser.add_argument("--people", type=int, default=50, help="synthetic people, and real photos")
+    parser.add_argument("--counts", default="1,3,5", help="photos of each person that are tried")
     parser.add_argument("--first", type=int, default=5000, help="seed of the first person")
     parser.add_argument("--photos", type=Path, help="folder of real photos")
     parser.add_argument("--quality", choices=QUALITIES, default="standard")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     given = parser.parse_args()
-    setting = Setting(given.wardrobe, given.people, given.first, given.photos, given.quality)
+    counts = tuple(int(count) for count in given.counts.split(","))
+    setting = Setting(given.wardrobe, given.people, counts, given.first, given.photos, given.quality)
     tables = [table for name in given.only.split(",") for table in SECTIONS[name](setting)]
     print(f"Machine: {describe_machine()}\n")
     print("\n".join(table.markdown() for table in tables))

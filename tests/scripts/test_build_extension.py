@@ -132,7 +132,7 @@ def test_what_is_packed_imports_only_what_comes_along() -> None:
         "trimesh",
     }  # the lock's, and Blender's
     along |= {"bpy", "bpy_extras", "mathutils", "bmesh", "gpu", "idprop", "addon_utils", *sys.stdlib_module_names}
-    optional = {"pillow_heif"}
+    optional = {"pillow_heif", "pytorch3d"}
     strangers = set()
     for path in build_extension.ROOT.glob("*/**/*.py"):
         folder, *inside = path.relative_to(build_extension.ROOT).parts

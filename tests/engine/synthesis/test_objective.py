@@ -30,7 +30,7 @@ def losses(objective: Objective, unknowns: Unknowns) -> dict[str, float]:
 def test_the_truth_is_the_photo(objective: Objective, world) -> None:
     at_truth = losses(objective, unchanged(world.head, world.latent))
 
-    assert at_truth["pixel"] < 0.02
+    assert at_truth["pixel"] < 0.02 * Weights().pixel
     assert at_truth["identity"] < 0.02
     assert at_truth["landmark"] < 1e-6
     assert at_truth["shape"] == 0
