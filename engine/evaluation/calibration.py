@@ -90,7 +90,7 @@ def learn_from_renders(
     Args:
         embedding: where the detector's points are on the head; None takes MediaPipe's.
     """
-    embedding = head.landmarks["mediapipe"] if embedding is None else embedding
+    embedding = head.embeddings["mediapipe"] if embedding is None else embedding
     points = identity_points(head, embedding)
     expressions = embed(head.expression_basis, embedding, head.faces)
     identities = embed(head.identity_basis, embedding, head.faces)

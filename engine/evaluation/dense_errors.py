@@ -59,7 +59,7 @@ class PointErrors:
 def point_places(head: HeadModel, vertices: NDArray) -> NDArray[np.int64]:
     """(N,) index into `PLACES` of each vertex. The outline is what of the face lies next to MediaPipe's face oval."""
     found = np.full(len(vertices), PLACES.index("skull"))
-    embedding = head.landmarks["mediapipe"]
+    embedding = head.embeddings["mediapipe"]
     marks = embedding.positions(head.vertices, head.faces)
     nearest = np.linalg.norm(head.vertices[vertices][:, None] - marks[None], axis=2).argmin(1)
     regions = {name: head.regions[name][vertices] for name in head.regions}

@@ -71,7 +71,7 @@ def interocular(head: HeadModel, picture: HeldOut) -> float:
     """Pixels: the distance in space of the posed head's outer eye corners, as long as it looks at the depth of the
     head's origin. Turning the head does not shorten it."""
     posed = head.shape(picture.identity, picture.expression)
-    corners = head.landmarks["mediapipe"].positions(posed, head.faces)[list(OUTER_CORNERS)]
+    corners = head.embeddings["mediapipe"].positions(posed, head.faces)[list(OUTER_CORNERS)]
     return float(np.linalg.norm(corners[0] - corners[1])) / picture.metres_per_pixel
 
 

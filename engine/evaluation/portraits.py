@@ -173,7 +173,7 @@ def contour_distances(head: HeadModel, dense: DensePoints, face: FaceObservation
 
 def vertex_distances(head: HeadModel, vertices: NDArray) -> dict[str, float]:
     """The same of the vertices themselves on the mean head: they are beside the contours, not on them."""
-    marks = head.landmarks["mediapipe"].positions(head.vertices, head.faces)
+    marks = head.embeddings["mediapipe"].positions(head.vertices, head.faces)
     unit = float(np.linalg.norm(marks[RIGHT_EYE[0]] - marks[LEFT_EYE[0]]))
     found = {}
     for name, loop in CONTOURS.items():
@@ -184,7 +184,7 @@ def vertex_distances(head: HeadModel, vertices: NDArray) -> dict[str, float]:
 
 def _beside(head: HeadModel, vertices: NDArray, loop: Sequence[int]) -> list[int]:
     """Which of the dense points stand next to a contour's points: the corners with most weight in their embedding."""
-    embedding = head.landmarks["mediapipe"]
+    embedding = head.embeddings["mediapipe"]
     marks = np.array(loop)[embedding.valid[list(loop)]]
     corners = head.faces[embedding.faces[marks]][np.arange(len(marks)), embedding.barycentrics[marks].argmax(1)]
     place = {int(vertex): number for number, vertex in enumerate(vertices)}

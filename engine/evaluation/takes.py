@@ -232,7 +232,7 @@ def lip_basis(head: HeadModel) -> NDArray[np.float64]:
     from ..tracking.contacts import LIPS
 
     upper, lower, _ = LIPS
-    marks = head.landmarks["mediapipe"]
+    marks = head.embeddings["mediapipe"]
     basis = np.array([marks.positions(field.astype(np.float64), head.faces) for field in head.expression_basis])
     return (basis[:, upper, 1] - basis[:, lower, 1]).mean(axis=1)
 

@@ -52,7 +52,7 @@ def smooth_deformation(head: HeadModel) -> Deformation:
 
 def _build(head: HeadModel) -> Deformation:
     vertices = head.vertices.astype(np.float64)
-    landmarks = head.landmarks["mediapipe"]
+    landmarks = head.embeddings["mediapipe"]
     anchors = landmarks.positions(vertices, head.faces)[landmarks.valid]
     inducing = _spread(anchors[anchors[:, 0] >= -1e-3], INDUCING)
     places = np.concatenate([vertices, head.joints.astype(np.float64)])

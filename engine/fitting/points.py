@@ -143,7 +143,7 @@ def identity_points(
         embedding: where they are; None takes MediaPipe's.
         prior: of the identity; None takes the model's own.
     """
-    embedding = head.landmarks["mediapipe"] if embedding is None else embedding
+    embedding = head.embeddings["mediapipe"] if embedding is None else embedding
     mean = embed(head.vertices.astype(np.float64), embedding, head.faces)
     basis = embed(head.identity_basis, embedding, head.faces) - growth(head).basis(mean)
     prior = Coefficients.normal(np.ones(len(basis))) if prior is None else prior

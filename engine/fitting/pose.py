@@ -28,17 +28,18 @@ def similarity(source: NDArray, target: NDArray, weights: NDArray | None = None)
     """Least-squares similarity, target = scale * rotation @ source + translation (Umeyama 1991).
 
     Args:
-        source, target: (N,3).
+        source, target: (N,D), D 2 or 3.
         weights: (N,) or None.
     Returns:
-        scale, (3,3) proper rotation, (3,) translation.
+        scale, (D,D) proper rotation, (D,) translation.
     """
     share = np.ones(len(source)) if weights is None else np.asarray(weights, np.float64)
     share = share / share.sum()
     source_mean, target_mean = share @ source, share @ target
     a, b = source - source_mean, target - target_mean
     u, singular, vt = np.linalg.svd((b * share[:, None]).T @ a)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    sign = np.ones(len(singular))
+    sign[-1] = np.sign(np.linalg.det(u @ vt))
     rotation = (u * sign) @ vt
     scale = float((singular * sign).sum() / (share @ np.sum(a**2, axis=1)))
     return scale, rotation, target_mean - scale * rotation @ source_mean

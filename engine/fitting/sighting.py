@@ -68,7 +68,7 @@ def gather(head: HeadModel, face: FaceObservation, dense: DensePoints | None, ch
 def mesh_sighting(head: HeadModel, face: FaceObservation, detector: DetectorModel | None = None) -> Sighting:
     """MediaPipe's points; None takes their bundled calibration for photos."""
     detector = (load_detector() if detector is None else detector).doubted(MESH_DOUBT)
-    return Sighting(head.landmarks["mediapipe"], face.landmarks.astype(np.float64), detector)
+    return Sighting(head.embeddings["mediapipe"], face.landmarks.astype(np.float64), detector)
 
 
 def dense_sighting(head: HeadModel, dense: DensePoints, detector: DetectorModel | None = None) -> Sighting:

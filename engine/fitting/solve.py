@@ -173,7 +173,7 @@ def head_fit(
     neutral = head.shape(identity) + refinement
     posed = neutral + np.tensordot(expression, head.expression_basis, 1)
     joints = joints_of(head, identity, amounts)
-    own = head.landmarks["mediapipe"].positions(posed, head.faces)
+    own = head.embeddings["mediapipe"].positions(posed, head.faces)
     landmarks = camera.project(own)
     return HeadFit(
         camera=camera,

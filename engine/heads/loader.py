@@ -70,15 +70,15 @@ def read_head(path: Path) -> HeadModel:
 def _build(text: dict, arrays: dict[str, NDArray]) -> HeadModel:
     arrays = {key: _full_precision(array) for key, array in arrays.items()}
     regions = {key.removeprefix("regions."): arrays.pop(key) for key in list(arrays) if key.startswith("regions.")}
-    landmarks = {}
+    embeddings = {}
     for key in [key for key in arrays if key.startswith("landmarks.") and key.endswith(".faces")]:
         name = key.split(".")[1]
-        landmarks[name] = LandmarkEmbedding(arrays.pop(key), arrays.pop(f"landmarks.{name}.barycentrics"))
+        embeddings[name] = LandmarkEmbedding(arrays.pop(key), arrays.pop(f"landmarks.{name}.barycentrics"))
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in text.items()}
     for array in (*arrays.values(), *regions.values()):
         array.setflags(write=False)
     fields.update(arrays)
-    return HeadModel(**fields, regions=regions, landmarks=landmarks)
+    return HeadModel(**fields, regions=regions, embeddings=embeddings)
 
 
 def _full_precision(array: NDArray) -> NDArray:

@@ -74,7 +74,7 @@ class HeadModel:
         joint_identity_basis: (K,J,3) joint displacement for one standard deviation.
         skin_weights: (V,J) rows sum to 1.
         pose_correctives: ((J-1)*9,V,3) or None, FLAME's pose blend shapes.
-        landmarks: by name: "mediapipe" (478), "ibug" (68).
+        embeddings: points on the surface, by name: "mediapipe" (478), "ibug" (68).
         regions: named vertex masks (V,), among them "face".
         mirror: (V,) int32, the vertex at the mirrored place (itself on the midline).
         provenance: sources and licences, for reports.
@@ -100,7 +100,7 @@ class HeadModel:
     joints: FloatArray
     joint_identity_basis: FloatArray
     skin_weights: FloatArray
-    landmarks: dict[str, LandmarkEmbedding]
+    embeddings: dict[str, LandmarkEmbedding]
     regions: dict[str, BoolArray]
     mirror: IntArray
     pose_correctives: FloatArray | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..camera import Camera
 from .topology import MESH_POINTS, MIRROR
 
 OUTER_CORNERS = (33, 263)
@@ -51,6 +52,17 @@ class Window:
         return cv2.warpAffine(
             picture, matrix, (pixels, pixels), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
+
+    def camera(self, camera: Camera, pixels: int) -> Camera:
+        """The camera of this (unmirrored) window, `pixels` square, of the picture's: the roll turns it about its axis,
+        the rest changes focal length and centre."""
+        matrix = self.matrix(pixels)
+        factor = pixels / self.side
+        turn, K = np.eye(4), np.eye(3)
+        turn[:2, :2] = matrix[:, :2] / factor
+        K[0, 0] = K[1, 1] = camera.K[0, 0] * factor
+        K[:2, 2] = matrix[:, :2] @ camera.K[:2, 2] + matrix[:, 2]
+        return Camera(K, turn @ camera.world_to_camera, pixels, pixels)
 
     def _reduced(self, picture: NDArray, reduction: float) -> tuple[NDArray, NDArray[np.float64], NDArray[np.float64]]:
         """The part of the picture under the window, reduced by area; its corner and its scale (x, y)."""

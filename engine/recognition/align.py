@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as nnf
 
 from ..errors import EngineError
+from ..fitting import pose
 
 EYE_RIGHT, EYE_LEFT = (33, 133), (263, 362)  # MediaPipe's outer and inner corners; right is the subject's, left as seen
 NOSE_TIP, NOSE_BASE, MOUTH_RIGHT, MOUTH_LEFT = 4, 2, 61, 291
@@ -37,15 +38,11 @@ def similarity(source: NDArray, target: NDArray) -> NDArray[np.float64]:
         EngineError: the points lie in one place.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    mean, aim = source.mean(0), target.mean(0)
-    spread = ((source - mean) ** 2).sum(1).mean()
+    spread = np.square(source - source.mean(0)).sum(1).mean()
     if not np.isfinite(spread) or spread < 1e-12:
         raise EngineError("The face's points lie in one place.", "Use another photo of this person.")
-    left, size, right = np.linalg.svd((target - aim).T @ (source - mean) / len(source))
-    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right)) or 1.0])
-    rotation = left @ np.diag(signs) @ right
-    linear = (size * signs).sum() / spread * rotation
-    return np.column_stack([linear, aim - linear @ mean])
+    scale, rotation, shift = pose.similarity(source, target)
+    return np.column_stack([scale * rotation, shift])
 
 
 def crop(images: Tensor, matrices: Tensor, side: int) -> Tensor:

@@ -132,7 +132,7 @@ def usual_view(head: HeadModel, recogniser: Recogniser) -> Usual:
     """
     size, view = 1000, np.eye(4)
     view[:3, :3], view[2, 3] = FRONTAL, DISTANCE
-    places = head.landmarks["mediapipe"].positions(head.vertices, head.faces)
+    places = head.embeddings["mediapipe"].positions(head.vertices, head.faces)
     for _ in range(8):  # until the crop is in the middle of the picture
         points = Camera(centred(size, size, size), view, size, size).project(places)
         if not np.isfinite(recogniser.points(points)).all():

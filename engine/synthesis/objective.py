@@ -87,8 +87,8 @@ class Objective:
         self.body, self.topology, self.skin, self.target = body, topology, skin, target
         self.light, self.recogniser, self.weights = light, recogniser, weights or Weights()
         head = body.head
-        self.ibug = _Points(head.landmarks["ibug"], head.faces, light.device)
-        self.mesh_points = _Points(head.landmarks["mediapipe"], head.faces, light.device)
+        self.ibug = _Points(head.embeddings["ibug"], head.faces, light.device)
+        self.mesh_points = _Points(head.embeddings["mediapipe"], head.faces, light.device)
         self.behind = _to_linear(target.behind)
 
     def draw(self, unknowns: Unknowns, texture: Tensor | None = None) -> Drawn:

@@ -20,7 +20,10 @@ from ..recognition.load import Recogniser
 
 MARGIN = 1.7
 """Side of the window over the longer side of the projected face: recognition crops reach beyond it."""
-IBUG_EYES, IBUG_MOUTH, IBUG_NOSE = slice(36, 48), slice(48, 68), slice(27, 36)
+IBUG_EYES = (slice(36, 42), slice(42, 48))
+IBUG_MOUTH = (slice(48, 68),)
+IBUG_NOSE = (slice(27, 36),)
+HULL_GROWTH = 1.25
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,6 @@ class Target:
         front: (S,S) 0..1, hair, glasses, clothes: they stay the photo's, for recognition looks at them too.
         weights: (S,S) what each pixel counts, by region (joint-domain paper, equation 4).
         landmarks: (68,2) pixels, where the aligned head has the iBUG points; detectors' habits are out of them.
-        points: (478,2) pixels, where the aligned head has MediaPipe's points: recognition crops are cut by them.
         embedding: (1,D) of the photo. activations: of the photo, a stage each.
         matrix: (1,2,3) from this window's pixels to the recogniser's crop.
     """
@@ -47,7 +49,6 @@ class Target:
     front: Tensor
     weights: Tensor
     landmarks: Tensor
-    points: NDArray[np.float64]
     embedding: Tensor
     activations: list[Tensor]
     matrix: Tensor
@@ -77,11 +78,11 @@ def make_target(
         side: S, pixels.
     """
     window = _window(head, fit)
-    camera = window_camera(fit.camera, window, side)
+    camera = window.camera(fit.camera, side)
     image = torch.tensor(np.ascontiguousarray(window.cut(pixels, side)), device=device).permute(2, 0, 1).float() / 255
     mask, behind, front = _layers(image, _bare_and_front(masks, window, side))
-    landmarks = camera.project(head.landmarks["ibug"].positions(fit.posed, head.faces))
-    points = camera.project(head.landmarks["mediapipe"].positions(fit.posed, head.faces))
+    landmarks = camera.project(head.embeddings["ibug"].positions(fit.posed, head.faces))
+    points = camera.project(head.embeddings["mediapipe"].positions(fit.posed, head.faces))
     matrix = torch.tensor(recogniser.matrix(points), device=device).float()[None]
     embedding, activations = recogniser.features(image[None], matrix)
     return Target(
@@ -92,7 +93,6 @@ def make_target(
         front,
         _weights(landmarks, side).to(device),
         torch.tensor(landmarks, device=device).float(),
-        points,
         embedding,
         activations,
         matrix,
@@ -124,27 +124,19 @@ def _window(head: HeadModel, fit: HeadFit) -> Window:
     return Window((low + high) / 2, float((high - low).max()) * MARGIN)
 
 
-def window_camera(camera: Camera, window: Window, side: int) -> Camera:
-    """The camera of an upright window of a photo, scaled to `side` pixels."""
-    matrix = window.matrix(side)
-    K = camera.K.copy()
-    K[0, 0] = K[1, 1] = camera.K[0, 0] * side / window.side
-    K[:2, 2] = matrix[:, :2] @ camera.K[:2, 2] + matrix[:, 2]
-    return Camera(K, camera.world_to_camera, side, side)
-
-
 def _weights(landmarks: NDArray, side: int) -> Tensor:
     """(S,S) see `RegionWeights`: hulls of the eyes, the mouth and the nose, a little grown."""
+    eyes, mouth, nose = (_hulls([landmarks[s] for s in part], side) for part in (IBUG_EYES, IBUG_MOUTH, IBUG_NOSE))
+    return region_map(eyes, mouth, nose, RegionWeights())
+
+
+def _hulls(groups: Sequence[NDArray], side: int) -> Tensor:
+    """(S,S) 1 inside the grown convex hull of any group (N,2) of pixels."""
     import cv2
 
-    masks = []
-    for part in (IBUG_EYES, IBUG_MOUTH, IBUG_NOSE):
-        canvas = np.zeros((side, side), np.uint8)
-        groups = (landmarks[36:42], landmarks[42:48]) if part is IBUG_EYES else (landmarks[part],)
-        for group in groups:
-            centre = group.mean(0)
-            hull = cv2.convexHull((centre + 1.25 * (group - centre)).astype(np.float32))
-            cv2.fillConvexPoly(canvas, hull.round().astype(np.int32), 1)
-        masks.append(torch.tensor(canvas, dtype=torch.float32))
-    eyes, mouth, nose = masks
-    return region_map(eyes, mouth, nose, RegionWeights())
+    canvas = np.zeros((side, side), np.uint8)
+    for group in groups:
+        centre = group.mean(0)
+        hull = cv2.convexHull((centre + HULL_GROWTH * (group - centre)).astype(np.float32))
+        cv2.fillConvexPoly(canvas, hull.round().astype(np.int32), 1)
+    return torch.tensor(canvas, dtype=torch.float32)

@@ -131,7 +131,7 @@ class Body:
         identity = fit.identity + change
         posed = neutral + np.tensordot(expression, head.expression_basis, 1)
         moved = _moved_joints(head, change)
-        landmarks = camera.project(head.landmarks["mediapipe"].positions(posed, head.faces))
+        landmarks = camera.project(head.embeddings["mediapipe"].positions(posed, head.faces))
         return HeadFit(
             camera=camera,
             identity=identity.astype(np.float32),

@@ -120,7 +120,7 @@ def performer_from_frames(
     names = head.expression_names
     basis = head.expression_basis.astype(np.float32)
     return replace(
-        performer(fit.neutral, head.faces, basis, names, head.landmarks["mediapipe"], detector, focal), fit=fit
+        performer(fit.neutral, head.faces, basis, names, head.embeddings["mediapipe"], detector, focal), fit=fit
     )
 
 
@@ -142,7 +142,7 @@ def performer_from_result(
         )
     focal = clip_focal(head, landmarks, size) if focal is None else focal
     basis = result.expression_basis.astype(np.float32)
-    place = head.landmarks["mediapipe"]
+    place = head.embeddings["mediapipe"]
     return performer(result.vertices, result.faces, basis, result.expression_names, place, load_detector(), focal)
 
 
@@ -173,7 +173,7 @@ def constant(detector: DetectorModel, amounts: NDArray) -> DetectorModel:
 
 def clip_focal(head: HeadModel, landmarks: Sequence[NDArray], size: tuple[int, int]) -> float:
     """Focal length in pixels by rule, the same for all frames."""
-    places = head.landmarks["mediapipe"].positions(head.vertices.astype(np.float64), head.faces)
-    valid = head.landmarks["mediapipe"].valid
+    places = head.embeddings["mediapipe"].positions(head.vertices.astype(np.float64), head.faces)
+    valid = head.embeddings["mediapipe"].valid
     scales = [similarity(places[valid], np.asarray(points, np.float64)[valid])[0] for points in landmarks]
     return guess_focal(*size, float(np.median(scales)))

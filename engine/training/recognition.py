@@ -66,7 +66,7 @@ def learn_shape(
 
 def _examples(head: HeadModel, shard: Shard, rng: np.random.Generator) -> Iterator[tuple[NDArray, NDArray]]:
     """Features and identity of the faces that are not turned too far."""
-    places = head.landmarks["mediapipe"]
+    places = head.embeddings["mediapipe"]
     for number in np.flatnonzero(np.abs(shard.angles[:, 0]) <= MOST_YAW):
         camera = shard.cameras[number]
         points = camera.project(places.positions(shard.vertices(int(number), head), head.faces))

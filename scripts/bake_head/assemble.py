@@ -146,7 +146,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
         joints=((joints - origin) * metre).astype(np.float32),
         joint_identity_basis=(joint_basis * metre).astype(np.float32),
         skin_weights=np.concatenate([rig.part_weights(part, bones) for part in parts]).astype(np.float32),
-        landmarks={},
+        embeddings={},
         regions=masks,
         mirror=mirror,
         provenance={

@@ -34,7 +34,7 @@ def write_head(model: HeadModel, path: Path) -> None:
             value = value.round(DECIMALS) if value.dtype.kind == "f" else value
             arrays[item.name] = value.astype(np.float16) if item.name in HALF else value
     arrays |= {f"regions.{name}": mask for name, mask in model.regions.items()}
-    for name, points in model.landmarks.items():
+    for name, points in model.embeddings.items():
         arrays |= {f"landmarks.{name}.faces": points.faces, f"landmarks.{name}.barycentrics": points.barycentrics}
     contiguous = {name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}
     save_file(contiguous, path, {METADATA_KEY: json.dumps(text, sort_keys=True)})

@@ -51,7 +51,7 @@ def embed(model: HeadModel) -> HeadModel:
     mediapipe = LandmarkEmbedding(faces, barycentrics)
     chosen = list(IBUG)
     ibug = LandmarkEmbedding(faces[chosen], barycentrics[chosen])
-    return replace(model, landmarks={"mediapipe": mediapipe, "ibug": ibug})
+    return replace(model, embeddings={"mediapipe": mediapipe, "ibug": ibug})
 
 
 def _place_irises(model: HeadModel, faces: NDArray[np.int32], barycentrics: NDArray[np.float32]) -> None:

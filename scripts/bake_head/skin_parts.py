@@ -115,7 +115,7 @@ def points_on_texture(head: HeadModel, numbers: tuple[int, ...], size: int) -> N
     Raises:
         ValueError: the head has not got one of them.
     """
-    points = head.landmarks["mediapipe"]
+    points = head.embeddings["mediapipe"]
     chosen = list(numbers)
     if not points.valid[chosen].all():
         raise ValueError("The head lacks landmarks that the base skin is painted by: measure them first.")

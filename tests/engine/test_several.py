@@ -93,7 +93,7 @@ def test_each_camera_sees_the_same_head_where_its_photo_does(photos, result):
 
 def _landmarks(found: Reconstruction) -> np.ndarray:
     """(478,3) with the main photo's expression, which is the other's too."""
-    return load_head("open").landmarks["mediapipe"].positions(found.posed_vertices, found.faces)
+    return load_head("open").embeddings["mediapipe"].positions(found.posed_vertices, found.faces)
 
 
 def test_colours_are_brought_to_the_main_photos(photos, result):

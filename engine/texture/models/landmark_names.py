@@ -31,12 +31,12 @@ FLAME_COUNT = 5023
 def head_points(head: HeadModel, names: list[str]) -> NDArray[np.float64]:
     """(N,3) places on the mean head, metres."""
     at = [MEDIAPIPE[name] for name in names]
-    return np.asarray(head.landmarks["mediapipe"].positions(head.vertices, head.faces)[at], np.float64)
+    return np.asarray(head.embeddings["mediapipe"].positions(head.vertices, head.faces)[at], np.float64)
 
 
 def head_uv(head: HeadModel, names: list[str]) -> NDArray[np.float64]:
     """(N,2) places in the head's UV square."""
-    embedding = head.landmarks["mediapipe"]
+    embedding = head.embeddings["mediapipe"]
     at = [MEDIAPIPE[name] for name in names]
     corners = head.uv[head.uv_faces[embedding.faces[at]]]
     return np.einsum("nck,nc->nk", corners, embedding.barycentrics[at]).astype(np.float64)

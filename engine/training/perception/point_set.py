@@ -77,7 +77,7 @@ def _spread(rest: NDArray, spacing: NDArray, fixed: list[int]) -> NDArray[np.int
 
 def _contour_vertices(head: HeadModel) -> list[int]:
     """The vertex next to each point of MediaPipe's contours."""
-    embedding = head.landmarks["mediapipe"]
+    embedding = head.embeddings["mediapipe"]
     points = np.array([p for loop in CONTOURS for p in loop])
     points = points[embedding.valid[points]]
     corners = head.faces[embedding.faces[points]]

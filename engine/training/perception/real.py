@@ -141,7 +141,7 @@ def look_at(head: HeadModel, path: Path, teacher: HairTeacher) -> RealPicture:
         jpeg.reshape(-1).astype(np.uint8),
         window,
         (photo.width, photo.height),
-        crop_camera(fit.camera, window),
+        window.camera(fit.camera, CROP_SIDE),
         fit,
         landmarks.astype(np.float32),
         crop_masks(masks, window, teacher(window.cut(photo.pixels, TEACHER_SIDE))),
@@ -156,18 +156,6 @@ def crop_window(face: FaceObservation, seen: NDArray) -> Window:
     turned = seen @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     return Window(axes.T @ ((low + high) / 2), float((high - low).max()) / FACE_SHARE, roll)
-
-
-def crop_camera(camera: Camera, window: Window) -> Camera:
-    """The camera of an (unmirrored) crop: roll turns it about its axis, the rest changes focal length and centre."""
-    matrix = window.matrix(CROP_SIDE)
-    factor = CROP_SIDE / window.side
-    turn = np.eye(4)
-    turn[:2, :2] = matrix[:, :2] / factor
-    K = np.eye(3)
-    K[0, 0] = K[1, 1] = camera.K[0, 0] * factor
-    K[:2, 2] = matrix[:, :2] @ camera.K[:2, 2] + matrix[:, 2]
-    return Camera(K, turn @ camera.world_to_camera, CROP_SIDE, CROP_SIDE)
 
 
 def crop_masks(masks: Masks, window: Window, teacher_hair: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -150,7 +150,7 @@ def _render(
     head: HeadModel, recogniser: Recogniser, shard: Shard, number: int, rng: np.random.Generator, spoilt: float
 ) -> _Example | None:
     image, camera = shard.image(number), shard.cameras[number]
-    places = head.landmarks["mediapipe"].positions(shard.vertices(number, head), head.faces)
+    places = head.embeddings["mediapipe"].positions(shard.vertices(number, head), head.faces)
     true = camera.project(places)
     if not np.isfinite(true).all():
         true = np.where(np.isfinite(true), true, np.nanmean(true, axis=0))

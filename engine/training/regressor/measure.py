@@ -44,7 +44,7 @@ def compared(head: HeadModel, answer: Regressed, identity: NDArray, turned: NDAr
     face = head.regions["face"]
     truth = head.shape(identity)[face]
     camera: Camera = answer.crop_camera
-    seen = camera.project(head.landmarks["mediapipe"].positions(answer.posed(head), head.faces))
+    seen = camera.project(head.embeddings["mediapipe"].positions(answer.posed(head), head.faces))
     own = yaw_pitch_roll(camera.world_to_camera[:3, :3])
     true = yaw_pitch_roll(turned)
     return {
@@ -80,7 +80,7 @@ def measure(
             missed += 1
             continue
         answer = regress(picture.image, face.landmarks, head, texture, weights, kind="renders")
-        places = head.landmarks["mediapipe"].positions(head.shape(picture.identity, picture.expression), head.faces)
+        places = head.embeddings["mediapipe"].positions(head.shape(picture.identity, picture.expression), head.faces)
         wanted = answer.crop.points(picture.camera.project(places))
         turned = answer.crop.to_crop(picture.camera).world_to_camera[:3, :3]
         found.append(compared(head, answer, picture.identity, turned, wanted))

@@ -31,7 +31,7 @@ class Shapes:
         def tensor(values: np.ndarray) -> Tensor:
             return torch.tensor(np.asarray(values, np.float32), device=device)
 
-        places, triangles = head.landmarks["mediapipe"], head.faces
+        places, triangles = head.embeddings["mediapipe"], head.faces
         identity = head.identity_basis - growth(head).basis(head.vertices)
         self.mean, self.mean_points = tensor(head.vertices), tensor(_finite(places.positions(head.vertices, triangles)))
         self.identity = tensor(identity.reshape(len(identity), -1))

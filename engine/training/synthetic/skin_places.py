@@ -98,7 +98,7 @@ def _outer(head: HeadModel) -> NDArray[np.bool_]:
 
 def landmark_points(head: HeadModel) -> NDArray[np.float32]:
     """(478,3) MediaPipe's points on the mean head, metres."""
-    return np.asarray(head.landmarks["mediapipe"].positions(head.vertices, head.faces), np.float32)
+    return np.asarray(head.embeddings["mediapipe"].positions(head.vertices, head.faces), np.float32)
 
 
 def both_sides(points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -41,7 +41,7 @@ def world() -> World:
     """A detector with a bias, that shows only 60 % of a person's depth, and 0.3 mm of noise."""
     head, rng = toy_head(), np.random.default_rng(5)
     points = identity_points(head)
-    basis = embed(head.identity_basis, head.landmarks["mediapipe"], head.faces)
+    basis = embed(head.identity_basis, head.embeddings["mediapipe"], head.faces)
     free = _without_motion(points.mean)
     bias = free(1e-3 * rng.standard_normal(points.mean.shape)[None])[0]
     sights = []
@@ -63,7 +63,7 @@ def world() -> World:
 def test_finds_bias_and_faint_answer(world):
     found = learn_from_renders(world.head, world.sights)
     assert np.sqrt(np.mean((found.bias - world.bias) ** 2)) < 1e-4
-    basis = embed(world.head.identity_basis, world.head.landmarks["mediapipe"], world.head.faces)
+    basis = embed(world.head.identity_basis, world.head.embeddings["mediapipe"], world.head.faces)
     expected = -world.shrink * _without_motion(identity_points(world.head).mean)(basis) * ALONG
     answered = found.response(basis)
     slope = np.sum(answered[..., 2] * expected[..., 2]) / np.sum(expected[..., 2] ** 2)

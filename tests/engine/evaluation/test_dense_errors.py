@@ -50,7 +50,7 @@ def honest(head, vertices, pictures):
 
 def test_the_eyes_distance_does_not_shrink_with_turning(head):
     front = picture(head, 1)
-    marks = head.landmarks["mediapipe"].positions(head.shape(front.identity), head.faces)[list(OUTER_CORNERS)]
+    marks = head.embeddings["mediapipe"].positions(head.shape(front.identity), head.faces)[list(OUTER_CORNERS)]
     apart = np.linalg.norm(marks[0] - marks[1]) * METRE
     assert interocular(head, front) == pytest.approx(apart, rel=1e-5)
     assert interocular(head, picture(head, 1, 80.0)) == pytest.approx(apart, rel=1e-5)

@@ -61,7 +61,7 @@ def test_dense_points_on_the_head_agree_with_contours_on_the_head(head):
     """What is left is how far the vertices are from the contours; points moved by 3 % of the eyes' distance show."""
     vertices = choose_points(head)
     flip = np.array([1000.0, -1000.0, -1000.0])
-    marks = (head.landmarks["mediapipe"].positions(head.vertices, head.faces) * flip).astype(np.float32)
+    marks = (head.embeddings["mediapipe"].positions(head.vertices, head.faces) * flip).astype(np.float32)
     face = FaceObservation(marks, np.zeros(4, np.float32), 1.0)
     floor = vertex_distances(head, vertices)
 

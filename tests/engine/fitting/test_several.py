@@ -71,7 +71,7 @@ def random_person(head, rng: np.random.Generator) -> np.ndarray:
 
 def solved_pictures(head, neutral: np.ndarray, rng: np.random.Generator) -> list[tuple[Problem, Solution]]:
     """A person (V,3) seen from five sides, every point off by `NOISE`, each picture solved by itself."""
-    embedding, count = head.landmarks["mediapipe"], 478
+    embedding, count = head.embeddings["mediapipe"], 478
     none = np.zeros((0, count, 3))
     unbiased = np.zeros((count, 3)), np.zeros((5, count, 3))
     detector = DetectorModel(*unbiased, none, none, none, np.full((count, 3), NOISE))

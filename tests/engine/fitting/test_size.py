@@ -39,6 +39,6 @@ def test_what_remains_keeps_the_size(head):
 def test_the_landmarks_move_as_the_sized_head_does(head):
     identity = np.random.default_rng(3).standard_normal(len(head.identity_basis))
     shape = head.shape(identity) - growth(head).of(identity, head.vertices)
-    landmarks = head.landmarks["mediapipe"]
+    landmarks = head.embeddings["mediapipe"]
     expected = embed(shape, landmarks, head.faces)
     np.testing.assert_allclose(identity_points(head).positions(identity), expected, atol=1e-6)

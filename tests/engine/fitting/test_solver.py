@@ -36,7 +36,7 @@ def head():
 @pytest.fixture(scope="module")
 def points(head) -> PointModel:
     """Identity and expression with a prior that is nearly off."""
-    basis = embed(head.expression_basis, head.landmarks["mediapipe"], head.faces)
+    basis = embed(head.expression_basis, head.embeddings["mediapipe"], head.faces)
     count = len(basis)
     half = Coefficients(np.zeros(count), np.eye(count) * 1e-4, np.zeros(count), np.ones(count))
     model = identity_points(head)
@@ -60,8 +60,8 @@ def test_rotation_matrix_is_a_rotation_about_its_vector():
 
 
 def test_embed_equals_the_model_embedding(head):
-    direct = head.landmarks["mediapipe"].positions(head.identity_basis, head.faces)
-    np.testing.assert_allclose(embed(head.identity_basis, head.landmarks["mediapipe"], head.faces), direct, atol=1e-7)
+    direct = head.embeddings["mediapipe"].positions(head.identity_basis, head.faces)
+    np.testing.assert_allclose(embed(head.identity_basis, head.embeddings["mediapipe"], head.faces), direct, atol=1e-7)
 
 
 def test_jacobian_matches_finite_differences(points):

@@ -53,7 +53,7 @@ def toy_head(components: int = 20, expressions: int = 10, seed: int = 0) -> Head
         joints=np.zeros((1, 3), np.float32),
         joint_identity_basis=np.zeros((components, 1, 3), np.float32),
         skin_weights=np.ones((count, 1), np.float32),
-        landmarks={"mediapipe": LandmarkEmbedding(rows.astype(np.int32), weights.astype(np.float32))},
+        embeddings={"mediapipe": LandmarkEmbedding(rows.astype(np.int32), weights.astype(np.float32))},
         regions={"face": np.ones(count, bool), "skin": np.ones(count, bool)},
         mirror=mirror.astype(np.int32),
     )

@@ -111,7 +111,7 @@ def test_no_eyeball_comes_through_a_lid(head: HeadModel, units: dict[str, float]
         vertices = shaped(head, person, **units)
         centre = vertices[head.regions["eye.L"]].mean(axis=0)
         hit = seen(vertices, head.faces, centre, EYE_WIDTH, np.eye(3))
-        lids = head.landmarks["mediapipe"].positions(vertices, head.faces)[list(LEFT_EYE)]
+        lids = head.embeddings["mediapipe"].positions(vertices, head.faces)[list(LEFT_EYE)]
         outline = project(lids, centre, EYE_WIDTH, np.eye(3))[:, :2].round().astype(np.int32)
         opening = cv2.dilate(cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), [outline], 1), np.ones((15, 15)))
         assert ((hit >= 0) & ball[hit] & (opening == 0)).sum() < 4, person
@@ -132,7 +132,7 @@ def test_shut_lids_hide_the_lower_lashes_and_carry_the_upper_ones_down(head: Hea
         assert seen_of_eye(head, shaped(head, person, eyeBlink=1.0), lower) < 1.0
     shut = shaped(head, eyeBlink=1.0)
     upper = head.regions["lashes.upper.L"]
-    lid = head.landmarks["mediapipe"].positions(shut, head.faces)[[386, 374]]
+    lid = head.embeddings["mediapipe"].positions(shut, head.faces)[[386, 374]]
     assert (shut[upper, 1].mean() - lid[:, 1].mean()) < 0.002
     assert shut[upper, 2].max() > lid[:, 2].max() + 0.001
 
@@ -148,7 +148,7 @@ def test_the_tongue_rests_within_the_lower_teeth(head: HeadModel) -> None:
 
 def test_an_open_mouth_shows_the_tongue_low_and_the_throat_over_it(head: HeadModel) -> None:
     opened = shaped(head, jawOpen=1.0)
-    lips = head.landmarks["mediapipe"].positions(opened, head.faces)[list(INNER_LIPS)]
+    lips = head.embeddings["mediapipe"].positions(opened, head.faces)[list(INNER_LIPS)]
     hit = seen(opened, head.faces, lips.mean(axis=0), MOUTH_WIDTH, np.eye(3))
     tongue = head.regions["tongue"][head.faces].all(axis=1)[hit] & (hit >= 0)
     inner = head.regions["inner_mouth"][head.faces].all(axis=1)[hit] & (hit >= 0)
@@ -178,7 +178,7 @@ def test_no_tooth_comes_through_lips_or_cheeks(head: HeadModel, units: dict[str,
     teeth = head.material_names.index("teeth")
     for person in (None, 1, 3):
         vertices = shaped(head, person, **units)
-        lips = head.landmarks["mediapipe"].positions(vertices, head.faces)[list(OUTER_LIPS)]
+        lips = head.embeddings["mediapipe"].positions(vertices, head.faces)[list(OUTER_LIPS)]
         for view in (turned(0), turned(45), turned(-60), turned(0, -35)):
             hit = seen(vertices, head.faces, MOUTH, MOUTH_WIDTH, view)
             outline = project(lips, MOUTH, MOUTH_WIDTH, view)[:, :2].round().astype(np.int32)

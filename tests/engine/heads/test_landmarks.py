@@ -18,16 +18,16 @@ def head():
 
 @pytest.fixture(scope="module")
 def points(head) -> np.ndarray:
-    return head.landmarks["mediapipe"].positions(head.vertices, head.faces)
+    return head.embeddings["mediapipe"].positions(head.vertices, head.faces)
 
 
 def material(head, point: int) -> str:
-    return head.material_names[head.face_materials[head.landmarks["mediapipe"].faces[point]]]
+    return head.material_names[head.face_materials[head.embeddings["mediapipe"].faces[point]]]
 
 
 def test_all_points_exist(head) -> None:
     for name, count in (("mediapipe", 478), ("ibug", 68)):
-        embedding = head.landmarks[name]
+        embedding = head.embeddings[name]
         assert embedding.faces.shape == (count,)
         assert embedding.valid.all()
         assert np.allclose(embedding.barycentrics.sum(1), 1, atol=1e-5)
@@ -76,12 +76,12 @@ def test_inner_lips_lie_within_outer_lips_and_part_when_the_jaw_opens(head, poin
     assert inner[:, 1].min() > outer[:, 1].min() + 0.002
     assert np.abs(points[13] - points[14]).max() < 0.006
     opened = head.vertices + head.expression_basis[head.expression_names.index("jawOpen")]
-    upper, lower = head.landmarks["mediapipe"].positions(opened, head.faces)[[13, 14]]
+    upper, lower = head.embeddings["mediapipe"].positions(opened, head.faces)[[13, 14]]
     assert upper[1] - lower[1] > 0.02
 
 
 def test_ibug_goes_round_in_its_own_order(head) -> None:
-    ibug = head.landmarks["ibug"].positions(head.vertices, head.faces)
+    ibug = head.embeddings["ibug"].positions(head.vertices, head.faces)
     jaw = ibug[:17]
     assert (np.diff(jaw[:9, 1]) < 0).all()
     assert (np.diff(jaw[8:, 1]) > 0).all()

@@ -153,7 +153,9 @@ def test_jaw_bone_opens_the_mouth_as_the_key_does(head) -> None:
 
 def lip_gap(head: HeadModel, vertices: np.ndarray) -> np.ndarray:
     """(3,) from the lower to the upper inner lip."""
-    return np.subtract(*head.landmarks["mediapipe"].positions(vertices, head.faces)[[UPPER_INNER_LIP, LOWER_INNER_LIP]])
+    return np.subtract(
+        *head.embeddings["mediapipe"].positions(vertices, head.faces)[[UPPER_INNER_LIP, LOWER_INNER_LIP]]
+    )
 
 
 def test_mouth_close_undoes_the_lips_part_of_jaw_open(head) -> None:
@@ -169,7 +171,7 @@ def test_every_identity_keeps_its_mouth_shut(head, seed) -> None:
 
 
 def test_blink_shuts_the_eye(head) -> None:
-    lids = head.landmarks["mediapipe"]
+    lids = head.embeddings["mediapipe"]
     before = lids.positions(head.vertices, head.faces)
     shut = head.vertices + unit(head, "eyeBlinkLeft") + unit(head, "eyeBlinkRight")
     after = lids.positions(shut, head.faces)

@@ -43,7 +43,7 @@ def test_points_agree_with_mediapipe_where_both_mean_the_same(view, face):
     from engine.heads.loader import load_head
 
     head = load_head()
-    embedding = head.landmarks["mediapipe"]
+    embedding = head.embeddings["mediapipe"]
     contour = np.array([*RIGHT_EYE, *LEFT_EYE, *OUTER_LIPS, *INNER_LIPS])
     corners = head.faces[embedding.faces[contour]]
     nearest = corners[np.arange(len(contour)), embedding.barycentrics[contour].argmax(1)]

@@ -100,7 +100,7 @@ def test_untrained_it_draws_a_face_inside_the_crop():
 
 
 def landmarks_of_mean(head) -> np.ndarray:
-    return head.landmarks["mediapipe"].positions(head.vertices, head.faces)
+    return head.embeddings["mediapipe"].positions(head.vertices, head.faces)
 
 
 def test_activations_of_arcface_join_at_their_own_resolution():

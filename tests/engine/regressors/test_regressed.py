@@ -53,7 +53,7 @@ def test_a_fit_goes_in_and_comes_out():
     np.testing.assert_allclose(found.neutral(head), fit.neutral, atol=1e-6)
     np.testing.assert_allclose(found.posed(head), fit.posed, atol=1e-6)
     assert found.light.shape == (HARMONICS,)
-    apart = found.crop_camera.project(head.landmarks["mediapipe"].positions(found.posed(head), head.faces))
+    apart = found.crop_camera.project(head.embeddings["mediapipe"].positions(found.posed(head), head.faces))
     assert np.linalg.norm(apart - crop.points(points), axis=1).mean() < 1.0
 
 

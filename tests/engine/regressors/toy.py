@@ -26,5 +26,5 @@ def portrait_camera(
 
 def landmarks_of(head: HeadModel, camera: Camera, vertices: NDArray | None = None) -> NDArray[np.float64]:
     """(478,2) the head's own points in a picture."""
-    places = head.landmarks["mediapipe"].positions(head.vertices if vertices is None else vertices, head.faces)
+    places = head.embeddings["mediapipe"].positions(head.vertices if vertices is None else vertices, head.faces)
     return camera.project(places)

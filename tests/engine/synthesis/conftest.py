@@ -85,7 +85,7 @@ def true_fit(head: HeadModel) -> HeadFit:
     expression[[head.expression_names.index(f"mouthSmile{side}") for side in ("Left", "Right")]] = 0.4
     neutral = head.vertices.astype(np.float32)
     posed = (neutral + np.tensordot(expression, head.expression_basis, 1)).astype(np.float32)
-    landmarks = camera.project(head.landmarks["mediapipe"].positions(posed, head.faces)).astype(np.float32)
+    landmarks = camera.project(head.embeddings["mediapipe"].positions(posed, head.faces)).astype(np.float32)
     none = np.zeros_like(neutral)
     identity = np.zeros(len(head.identity_basis), np.float32)
     return HeadFit(camera, identity, expression, none, neutral, posed, head.joints, landmarks)

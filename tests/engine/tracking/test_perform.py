@@ -33,11 +33,13 @@ def head():
 @pytest.fixture(scope="module")
 def actor(head) -> Performer:
     """The mean head, seen by a detector that errs by a tenth of a millimetre."""
-    count = len(head.landmarks["mediapipe"].faces)
+    count = len(head.embeddings["mediapipe"].faces)
     none = np.zeros((0, count, 3))
     exact = DetectorModel(np.zeros((count, 3)), np.zeros((5, count, 3)), none, none, none, np.full((count, 3), 1e-4))
     basis = head.expression_basis.astype(np.float32)
-    return performer(head.vertices, head.faces, basis, head.expression_names, head.landmarks["mediapipe"], exact, FOCAL)
+    return performer(
+        head.vertices, head.faces, basis, head.expression_names, head.embeddings["mediapipe"], exact, FOCAL
+    )
 
 
 def weights(head, **units: float) -> np.ndarray:

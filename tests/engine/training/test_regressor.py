@@ -165,7 +165,7 @@ def test_tensors_mean_what_plain_numbers_mean(shapes: Shapes):
         posed = shapes.posed(found.identity, found.expression)[number]
         np.testing.assert_allclose(posed, plain.posed(head), atol=1e-6)
         points = shapes.points(found.identity, found.expression)
-        places = head.landmarks["mediapipe"].positions(plain.posed(head), head.faces)
+        places = head.embeddings["mediapipe"].positions(plain.posed(head), head.faces)
         np.testing.assert_allclose(points[number], places, atol=1e-6)
         seen = plain.crop_camera.project(places)
         np.testing.assert_allclose(found.project(points)[number] * SIDE, seen, atol=0.01)
@@ -257,7 +257,7 @@ def test_examples_know_the_truth(examples: Examples):
         view[:3, 3] = examples.translation[number]
         camera = Camera(centred(SIDE * np.exp(examples.log_focal[number]), SIDE, SIDE), view, SIDE, SIDE)
         posed = head.shape(identity) - growth(head).of(identity, head.vertices)
-        seen = camera.project(head.landmarks["mediapipe"].positions(posed, head.faces))
+        seen = camera.project(head.embeddings["mediapipe"].positions(posed, head.faces))
         assert np.linalg.norm(seen - examples.wanted[number], axis=1).mean() < 1.5
         seen_by_mediapipe = np.linalg.norm(examples.landmarks[number] - examples.wanted[number], axis=1)
         assert seen_by_mediapipe.mean() < 0.05 * SIDE
@@ -315,13 +315,13 @@ def test_a_run_is_stopped_gone_on_with_exported_and_used(shard_path: Path, tmp_p
 
     head, shard = load_head(), read_shard(shard_path)
     camera = shard.cameras[0]
-    points = camera.project(head.landmarks["mediapipe"].positions(shard.vertices(0, head), head.faces))
+    points = camera.project(head.embeddings["mediapipe"].positions(shard.vertices(0, head), head.faces))
     answer = regress(shard.image(0), points, head, weights=tmp_path / "whole.safetensors")
     assert answer.identity.any()
     assert 0 <= answer.expression.min() <= answer.expression.max() <= 1
     again = regress(shard.image(0), points, head, weights=tmp_path / "parts.safetensors")
     np.testing.assert_array_equal(answer.identity, again.identity)
-    seen = answer.camera().project(head.landmarks["mediapipe"].positions(answer.posed(head), head.faces))
+    seen = answer.camera().project(head.embeddings["mediapipe"].positions(answer.posed(head), head.faces))
     assert np.linalg.norm(seen - points, axis=1).mean() < 0.06 * PLAIN
     with pytest.raises(ModelFileError, match="is for the head"):
         regress(shard.image(0), points, replace(head, name="FLAME"), weights=tmp_path / "whole.safetensors")

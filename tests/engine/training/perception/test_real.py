@@ -22,7 +22,6 @@ from engine.training.perception.real import (
     PAIRS,
     RealPicture,
     assemble,
-    crop_camera,
     crop_masks,
     crop_window,
     list_pictures,
@@ -60,7 +59,7 @@ def toy_picture(seed: int) -> tuple[RealPicture, np.ndarray]:
     pixels = cv2.resize(rng.integers(0, 255, (5, 5, 3), np.uint8), (CROP_SIDE, CROP_SIDE))
     jpeg = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].reshape(-1)
     picture = RealPicture(
-        jpeg, window, (340, 410), crop_camera(camera, window), fit, np.zeros((478, 3), np.float32),
+        jpeg, window, (340, 410), window.camera(camera, CROP_SIDE), fit, np.zeros((478, 3), np.float32),
         np.full((len(MASKS), MASK_SIDE, MASK_SIDE), seed, np.uint8),
     )  # fmt: skip
     return picture, pixels
@@ -71,7 +70,7 @@ def test_the_crops_camera_sees_what_the_photos_sees() -> None:
     window = Window(np.array([150.0, 190.0]), 260.0, np.radians(17))
     matrix = window.matrix(CROP_SIDE)
     expected = camera.project(HEAD.vertices) @ matrix[:, :2].T + matrix[:, 2]
-    assert crop_camera(camera, window).project(HEAD.vertices) == pytest.approx(expected)
+    assert window.camera(camera, CROP_SIDE).project(HEAD.vertices) == pytest.approx(expected)
 
 
 def test_the_window_stands_upright_around_the_face() -> None:
@@ -136,7 +135,7 @@ def test_a_real_portrait(shared: Path, tmp_path: Path) -> None:
     folder = shared / "data"
     path = list_pictures(folder)[-1]
     picture = look_at(HEAD, path, HairTeacher(folder / NETWORK))
-    own = picture.camera.project(HEAD.landmarks["mediapipe"].positions(picture.fit.posed, HEAD.faces))
+    own = picture.camera.project(HEAD.embeddings["mediapipe"].positions(picture.fit.posed, HEAD.faces))
     eyes = np.linalg.norm(picture.landmarks[33, :2] - picture.landmarks[263, :2])
     assert np.nanmean(np.linalg.norm(own - picture.landmarks[:, :2], axis=1)) / eyes < 0.03
     first, second = read_pairs(folder)[0]
