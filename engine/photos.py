@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EngineError, FaceError, MediaError, ModelFileError
+from .errors import EngineError, FaceError, MediaError
 from .fitting.pose import yaw_pitch_roll
-from .fitting.recognised import believed_shape
+from .fitting.recognised import recognise
 from .fitting.sighting import gather
 from .fitting.solve import ITERATIONS, Problem, Solution, run_stages, state_problem
 from .heads.model import HeadModel
@@ -137,23 +137,13 @@ def look_at(number: int, path: Path, head: HeadModel, options: ReconstructOption
     view = see_face(photo.pixels, face)
     sighting = gather(head, face, view.points, options.points)
     focal = options.focal_length_px or photo.focal_length_px
-    belief, unknown = believed_shape(head, photo.pixels, face.landmarks)
-    problem = state_problem(head, sighting, photo.width, photo.height, focal, face.blendshapes, belief)
+    known = recognise(head, photo.pixels, face.landmarks)
+    problem = state_problem(head, sighting, photo.width, photo.height, focal, face.blendshapes, known.belief)
     solution = run_stages(problem, ITERATIONS[options.quality], progress)
     return Look(
         number, path, photo.width, photo.height, face, view, problem, solution, sharpness(photo.pixels, face),
-        embedding_of(photo, face), (*photo.warnings, *face.warnings, *view.notices, *unknown),
+        known.embedding, (*photo.warnings, *face.warnings, *view.notices, *known.notices),
     )  # fmt: skip
-
-
-def embedding_of(photo: Photo, face: FaceObservation) -> NDArray[np.float32] | None:
-    """Who it is, as the bundled network sees it; None where that cannot be used."""
-    from .recognition.load import load_small
-
-    try:
-        return load_small().embed(photo.pixels, face.landmarks)
-    except ModelFileError:
-        return None
 
 
 def keep_one_person(chosen: Selection, head: HeadModel, options: ReconstructOptions, progress: Progress) -> None:

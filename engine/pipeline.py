@@ -103,7 +103,7 @@ def solve_face(
     """
     device = choose_device(options.device)
 
-    from .fitting.recognised import believed_shape
+    from .fitting.recognised import recognise
     from .fitting.sighting import gather
     from .fitting.solve import fit_head
     from .perception.masks import make_masks
@@ -117,9 +117,9 @@ def solve_face(
     if fit is None:
         progress.stage("Fitting the head", 0.25)
         sighting = gather(head, face, view.points, options.points)
-        belief, unknown = believed_shape(head, photo.pixels, face.landmarks)
-        face = replace(face, warnings=(*face.warnings, *unknown))
-        fit = fit_head(head, face, photo, options, progress, sighting, belief)
+        known = recognise(head, photo.pixels, face.landmarks)
+        face = replace(face, warnings=(*face.warnings, *known.notices))
+        fit = fit_head(head, face, photo, options, progress, sighting, known.belief)
     progress.stage("Painting the skin", 0.4)
     facts: dict[str, Any] = {}
     if options.texture == "photo":

@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .devices import choose_device, single_threaded_torch, versions
 from .fitting.result import HeadFit
@@ -28,7 +27,7 @@ from .photos import Look, Selection, select
 from .progress import Progress
 from .result import Reconstruction
 from .staging import staged_folder
-from .texture.build import Canvas, PhotoFacts, finish_texture, judged, make_canvas, take_light_off
+from .texture.build import Canvas, PhotoFacts, finish_texture, make_canvas, take_light_off
 from .texture.fuse import Fusion
 from .texture.project import Projection
 
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from .synthesis.appearance import Appearance
 
 Combine = Literal["mean", "joint"]
+SYNTHESIS_SPAN, PAINTING_FROM = (0.46, 0.56), 0.56
+"""Of the progress."""
 COPY_SIDE = 2048
 """Longer side of the copies of the other photos, pixels: what Blender shows behind the head."""
 
@@ -92,11 +93,12 @@ def solve_several(
     chosen = select(photos, head, options, progress)
     progress.stage("Combining the photos", 0.45)
     fits = combined_fits(head, chosen.looks, combine)
-    canvas, found, skin = make_canvas(head, options.texture_size), None, None
+    found = None
     if options.texture != "photo":
-        found, skin = _synthesised(canvas, chosen.looks, fits, options, progress)
+        found = _synthesised(head, chosen.looks, fits, options, progress)
         fits = found.fits
-    result, photo, entries = _painted(canvas, chosen, fits, folder, options, progress, found, skin)
+    canvas = make_canvas(head, options.texture_size)
+    result, photo, entries = _painted(canvas, chosen, fits, folder, options, progress, found)
     progress.finish()
     result.report["warnings"] += chosen.warnings
     result.report.update(
@@ -129,23 +131,29 @@ def combined_fits(head: HeadModel, looks: Sequence[Look], combine: Combine = "me
 
 
 def _synthesised(
-    canvas: Canvas, looks: Sequence[Look], fits: Sequence[HeadFit], options: ReconstructOptions, progress: Progress
-) -> tuple[Appearance, NDArray[np.float32]]:
-    """All photos explained by one modelled skin: the fits, and the skin (N,3)."""
+    head: HeadModel, looks: Sequence[Look], fits: Sequence[HeadFit], options: ReconstructOptions, progress: Progress
+) -> Appearance:
+    """All photos explained by one modelled skin."""
+    from .fitting.solve import reprojection_errors
     from .perception.masks import make_masks
-    from .synthesis.paint import first_guess, paint_several, small_view
+    from .synthesis.paint import look as look_again
+    from .synthesis.paint import solve_views
+    from .texture.models.choose import texture_model
 
-    views = []
+    model = texture_model(options.texture, options.model_folder, head)
+    views, notices = [], dict[str, None]()
     for look, fit in zip(looks, fits, strict=True):
         progress.check()
         photo = look.read()
-        masks = make_masks(photo, look.face, look.view.parts)
-        seen, facts = take_light_off(canvas, fit, photo, look.face, masks)
-        colour, _, _ = judged(canvas, seen)
-        view = small_view(canvas.head, fit, photo.pixels, masks, facts.illumination, colour)
-        guess = first_guess(canvas.head, photo.pixels, look.face.landmarks, options)
-        views.append(replace(view, guess=guess))
-    return paint_several(canvas.head, views, canvas, options, progress, choose_device(options.device))
+        view, said = look_again(head, fit, photo, look.face, make_masks(photo, look.face, look.view.parts), model)
+        views.append(view)
+        notices |= dict.fromkeys(said)  # each once, in order
+    found = solve_views(head, views, model, options, progress, choose_device(options.device), span=SYNTHESIS_SPAN)
+    judged = [
+        replace(fit, errors=reprojection_errors(fit.landmarks_model, look.face))
+        for look, fit in zip(looks, found.fits, strict=True)
+    ]
+    return replace(found, fits=judged, warnings=(*notices, *found.warnings))
 
 
 def _painted(
@@ -156,7 +164,6 @@ def _painted(
     options: ReconstructOptions,
     progress: Progress,
     found: Appearance | None,
-    skin: NDArray[np.float32] | None,
 ) -> tuple[Reconstruction, Photo, list[tuple[int, dict[str, Any]]]]:
     """The finished head, the main photo, and the report's entry of each photo with its place among those given."""
     from .pipeline import add_detail, assemble, render_photo_view
@@ -168,7 +175,10 @@ def _painted(
     entries, main, hair = [], None, None
     for step, index in enumerate(order):
         look, fit = looks[index], fits[index]
-        progress.stage(f"Painting the skin, photo {step + 1} of {len(looks)}", 0.48 + 0.22 * step / len(looks))
+        progress.stage(
+            f"Painting the skin, photo {step + 1} of {len(looks)}",
+            PAINTING_FROM + (0.7 - PAINTING_FROM) * step / len(looks),
+        )
         photo = look.read()
         seen, facts, grown = _one_photo(canvas, look, fit, photo, options, with_hair=main is None)
         fusion.add(seen, quality=look.sharpness / max(sharpest, 1e-9))
@@ -183,11 +193,12 @@ def _painted(
     assert main is not None
     photo, look, fit, facts = main
     progress.stage("Completing the skin", 0.7)
-    if found is None or skin is None:
+    if found is None:
         texture = finish_texture(canvas, fusion.result(), facts, options, progress)
     else:
-        from .synthesis.paint import facial_hair, levelled
+        from .synthesis.paint import facial_hair, levelled, whole_skin
 
+        skin = whole_skin(canvas, found.albedo, found.coverage)
         facts = replace(facts, illumination=found.illuminations[chosen.main].astype(np.float32))
         fused = levelled(canvas, fusion.result(), skin)
         texture = finish_texture(canvas, fused, facts, options, progress, skin, facial_hair(canvas, fused.color, skin))

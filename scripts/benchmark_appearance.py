@@ -31,7 +31,7 @@ from engine.evaluation.appearance_errors import (  # noqa: E402
 from engine.evaluation.machine import describe_machine  # noqa: E402
 from engine.evaluation.metrics import peak_signal_to_noise, structural_similarity  # noqa: E402
 from engine.evaluation.tables import Table  # noqa: E402
-from engine.fitting.recognised import believed_shape  # noqa: E402
+from engine.fitting.recognised import recognise  # noqa: E402
 from engine.fitting.result import HeadFit  # noqa: E402
 from engine.fitting.sighting import gather  # noqa: E402
 from engine.fitting.solve import fit_head  # noqa: E402
@@ -112,7 +112,7 @@ def _seen(path: Path, options: ReconstructOptions) -> tuple[HeadFit, Photo, Face
     head, photo = load_head(), read_photo(path)
     face = find_face(photo)
     view = see_face(photo.pixels, face)
-    belief, _ = believed_shape(head, photo.pixels, face.landmarks)
+    belief = recognise(head, photo.pixels, face.landmarks).belief
     sighting = gather(head, face, view.points, options.points)
     fit = fit_head(head, face, photo, options, Progress(), sighting, belief)
     return fit, photo, face, make_masks(photo, face, view.parts)

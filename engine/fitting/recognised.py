@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from ..errors import ModelFileError
 from ..heads.model import HeadModel
 from .points import Coefficients
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from torch import Tensor
+
 REGRESSION = Path(__file__).parent / "data" / "recognised_shape.npz"
 GRID = 4
 """Activations are averaged in so many squares across and down: where something is matters for shape."""
@@ -86,11 +89,14 @@ def face_features(pixels: NDArray[np.uint8], landmarks: NDArray) -> NDArray[np.f
         ModelFileError: the network is missing or damaged.
         EngineError: the points lie in one place.
     """
-    from torch.nn.functional import adaptive_avg_pool2d
-
     from ..recognition.load import load_small
 
-    embedding, activations = load_small().look(pixels, landmarks)
+    return _features(*load_small().look(pixels, landmarks))
+
+
+def _features(embedding: Tensor, activations: Sequence[Tensor]) -> NDArray[np.float32]:
+    from torch.nn.functional import adaptive_avg_pool2d
+
     pooled = adaptive_avg_pool2d(activations[STAGE], GRID)
     return np.concatenate([embedding[0].numpy(), pooled[0].flatten().numpy()])
 
@@ -111,14 +117,36 @@ def recognised_shape(
     return load_regression()(face_features(pixels, landmarks), kind)
 
 
-def believed_shape(
-    head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray
-) -> tuple[Coefficients | None, tuple[str, ...]]:
-    """`recognised_shape` of a photo; where it cannot be had, None and a sentence for the report."""
+@dataclass(frozen=True)
+class RecognisedFace:
+    """What the small recognition network says of a face.
+
+    Attributes:
+        embedding: (D,) of length 1, who it is; None where the network cannot be used.
+        belief: prior of the identity; None where it cannot be had.
+        notices: sentences for the report, of what could not be used.
+    """
+
+    embedding: NDArray[np.float32] | None = None
+    belief: Coefficients | None = None
+    notices: tuple[str, ...] = ()
+
+
+def recognise(head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray) -> RecognisedFace:
+    """Who a photo shows, and what that says of the shape, in one look. Arguments as of `recognised_shape`."""
+    from ..recognition.load import load_small
+
     try:
-        return recognised_shape(head, pixels, landmarks), ()
+        embedding, activations = load_small().look(pixels, landmarks)
     except ModelFileError as error:
-        return None, (NOT_RECOGNISED.format(error.message),)
+        return RecognisedFace(notices=(NOT_RECOGNISED.format(error.message),))
+    unit = (embedding[0] / embedding[0].norm()).numpy()
+    if head.name != "open":
+        return RecognisedFace(unit)
+    try:
+        return RecognisedFace(unit, load_regression()(_features(embedding, activations)))
+    except ModelFileError as error:
+        return RecognisedFace(unit, notices=(NOT_RECOGNISED.format(error.message),))
 
 
 def together(beliefs: Sequence[Coefficients]) -> Coefficients:

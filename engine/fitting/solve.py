@@ -208,7 +208,7 @@ def camera_of(state: State, width: int, height: int) -> Camera:
     return Camera(K, transform, width, height)
 
 
-def reprojection_errors(landmarks: Array, observation: FaceObservation) -> dict[str, float]:
+def reprojection_errors(landmarks: NDArray, observation: FaceObservation) -> dict[str, float]:
     """Distances of reprojected (N,2) and seen points as fractions of the inter-ocular distance."""
     distance = np.linalg.norm(landmarks - observation.landmarks[:, :2], axis=1) / observation.interocular
     distance = distance[np.isfinite(distance)]

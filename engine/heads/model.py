@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .landmarks import Convention
+    from .skinning import Values
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
@@ -44,6 +51,19 @@ class LandmarkEmbedding:
         return points
 
 
+@dataclass(frozen=True)
+class SlidingContour:
+    """FLAME's contour, embedded anew for each degree of yaw.
+
+    Attributes:
+        faces: (79,17) int32, index into `HeadModel.faces`; rows 0 to 39 degrees, then -1 to -39.
+        barycentrics: (79,17,3) float32.
+    """
+
+    faces: IntArray
+    barycentrics: FloatArray
+
+
 @dataclass(frozen=True, eq=False)
 class HeadModel:
     """A parametric head: metres, Y up, face to +Z, the neutral mean at rest.
@@ -74,10 +94,15 @@ class HeadModel:
         joint_identity_basis: (K,J,3) joint displacement for one standard deviation.
         skin_weights: (V,J) rows sum to 1.
         pose_correctives: ((J-1)*9,V,3) or None, FLAME's pose blend shapes.
-        embeddings: points on the surface, by name: "mediapipe" (478), "ibug" (68).
+        embeddings: points on the surface, by name: "mediapipe" (478), "ibug" (68); FLAME's files bring "mediapipe105"
+            (105, in the file's order) and "ibug51" (51: all but the contour) as well.
         regions: named vertex masks (V,), among them "face".
         mirror: (V,) int32, the vertex at the mirrored place (itself on the midline).
         provenance: sources and licences, for reports.
+        joint_expression_basis: (E,J,3) displacement of the rest joints at weight 1, or None where expressions leave
+            them in place. FLAME's layers regress joints from the head with its expression.
+        eyelid_basis: (2,V,3) displacement of the left and the right lid when shut, or None.
+        contour: the contour that slides as the head turns, or None.
     """
 
     name: str
@@ -105,6 +130,71 @@ class HeadModel:
     mirror: IntArray
     pose_correctives: FloatArray | None = None
     provenance: dict[str, str] = field(default_factory=dict)
+    joint_expression_basis: FloatArray | None = None
+    eyelid_basis: FloatArray | None = None
+    contour: SlidingContour | None = None
+
+    def forward(
+        self,
+        shape: Values = None,
+        expression: Values = None,
+        global_pose: Values = None,
+        neck_pose: Values = None,
+        jaw_pose: Values = None,
+        left_eye_pose: Values = None,
+        right_eye_pose: Values = None,
+        translation: Values = None,
+        eyelids: Values = None,
+    ) -> Tensor:
+        """Shaped and posed heads, in torch; see `skinning.Controls` for the arguments.
+
+        Returns:
+            (N,V,3) metres, in the type and on the device of the first tensor given; differentiable.
+        Raises:
+            EngineError: an argument has the wrong shape, more coefficients than the model, or the model cannot do it.
+        """
+        from .skinning import Controls, pose
+
+        return pose(
+            self,
+            Controls(
+                shape, expression, global_pose, neck_pose, jaw_pose, left_eye_pose, right_eye_pose, translation, eyelids
+            ),
+        ).vertices
+
+    def landmarks(
+        self,
+        shape: Values = None,
+        expression: Values = None,
+        global_pose: Values = None,
+        neck_pose: Values = None,
+        jaw_pose: Values = None,
+        left_eye_pose: Values = None,
+        right_eye_pose: Values = None,
+        translation: Values = None,
+        eyelids: Values = None,
+        *,
+        scheme: str = "ibug68-static",
+        convention: Convention | None = None,
+    ) -> Tensor:
+        """Landmarks of shaped and posed heads, in torch.
+
+        Args:
+            scheme: "ibug68-static", "ibug68-dynamic" or "mediapipe", see `landmarks.landmarks`. The 68 are 17 of the
+                contour, then 51.
+            convention: how the sliding contour is placed; None is SMIRK's and DECA's.
+        Returns:
+            (N,68,3), or (N,105,3) or (N,478,3) for "mediapipe"; metres.
+        Raises:
+            EngineError: as `forward`, or the model lacks the scheme.
+        """
+        from .landmarks import SMIRK, landmarks
+        from .skinning import Controls
+
+        controls = Controls(
+            shape, expression, global_pose, neck_pose, jaw_pose, left_eye_pose, right_eye_pose, translation, eyelids
+        )
+        return landmarks(self, controls, scheme, convention or SMIRK)
 
     def shape(self, identity: NDArray, expression: NDArray | None = None) -> FloatArray:
         """Vertices of an identity, neutral or with expression, at rest pose.

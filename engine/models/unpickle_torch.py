@@ -190,6 +190,7 @@ def _check_zip(file: io.BufferedIOBase, path: Path, names: dict[str, Any]) -> No
                 raise ModelFileError(f"The file {path} declares more than it holds.", DAMAGED)
             data = archive.read(pickles[0])
     except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, struct.error) as error:
+        # zipfile says NotImplementedError of a flipped bit in an entry's version or method
         raise ModelFileError(f"The file {path} is damaged ({error}).", DAMAGED) from error
     records = {name.removeprefix(f"{root}data/"): size for name, size in sizes.items()}
     read_pickle(data, path, names, persistent=Storages(records, 0).declared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -23,7 +24,7 @@ HIDDEN = 1024
 GRID = 4
 
 
-class Regressor(nn.Module):
+class Regressor(nn.Module, ABC):
     """What both have in common.
 
     Attributes:
@@ -32,6 +33,7 @@ class Regressor(nn.Module):
 
     heads: Heads
 
+    @abstractmethod
     def see(self, recogniser: Recogniser, images: Tensor, kind: Kind = "photos") -> tuple[Tensor, ...]:
         """What `forward` wants to know of crops (B,3,SIDE,SIDE), sRGB 0..1. Nothing in it is trained.
 
@@ -39,11 +41,10 @@ class Regressor(nn.Module):
             recogniser: the one that the regressor was made for.
             kind: photos, or renders of which the recogniser has another opinion as a whole.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, seen: Sequence[Tensor], landmarks: Tensor) -> Parameters:
         """Parameters of faces from what `see` saw and their landmarks (B,478,2), pixels of the crop."""
-        raise NotImplementedError
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, normalize
@@ -22,6 +23,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, normalize
 from ..heads.model import HeadModel
 from .edges import EdgeList, blend_edges, list_edges
 from .lights import Light
+from .look import HAIR_CARDS
 from .pinhole import Pinhole
 from .rasterize import Raster, Size, get_rasterizer
 from .texture import MAX_LEVEL
@@ -48,9 +50,12 @@ class Topology:
     edges: EdgeList
 
     @classmethod
-    def of(cls, head: HeadModel, device: torch.device | str = "cpu") -> Topology:
-        """A head's."""
-        return cls.from_arrays(*(torch.tensor(part, device=device) for part in (head.faces, head.uv, head.uv_faces)))
+    def of(cls, head: HeadModel, device: torch.device | str = "cpu", without: Sequence[str] = HAIR_CARDS) -> Topology:
+        """A head's, without some materials: cards of hairs would be opaque bars here."""
+        left_out = [name in without for name in head.material_names]
+        drawn = ~np.array(left_out)[head.face_materials]
+        parts = (head.faces[drawn], head.uv, head.uv_faces[drawn])
+        return cls.from_arrays(*(torch.tensor(part, device=device) for part in parts))
 
     @classmethod
     def from_arrays(cls, faces: Tensor, uv: Tensor, uv_faces: Tensor) -> Topology:

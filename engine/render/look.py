@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 EYE_GLOSS = 0.55
+HAIR_CARDS = ("lashes",)
+"""Materials that are drawn on strips with opacity."""
 LASH_ROOT, LASH_TIP = 0.85, 0.05
 """Opacity of the lash strips, which stand for single hairs."""
 

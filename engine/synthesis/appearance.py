@@ -93,6 +93,7 @@ def synthesize(
     device: str = "cpu",
     weights: Weights | None = None,
     schedule: Schedule | None = None,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Appearance:
     """Fit shape, expression, texture, camera and light to all photos of one person.
 
@@ -104,6 +105,7 @@ def synthesize(
         progress: told of steps; ends the fit when asked.
         device: where torch runs.
         weights, schedule: None for the paper's and the quality's.
+        span: of the progress.
     Raises:
         EngineError: no photo.
     """
@@ -114,7 +116,7 @@ def synthesize(
     topology, skin = Topology.of(head, device), SkinTexture(head, model, min(schedule.texture, model.size))
     objectives = [_objective(head, view, topology, skin, recogniser, schedule, device, weights) for view in views]
     starts = _starts(objectives, views, model, schedule, options.seed)
-    run = fit_appearance(objectives, starts, schedule, progress, options.seed)
+    run = fit_appearance(objectives, starts, schedule, progress, options.seed, span=span)
     return _described(objectives, run, model, schedule)
 
 
@@ -188,10 +190,3 @@ def _described(objectives: Sequence[Objective], run: Run, model: TextureModel, s
         report=report,
         warnings=(LOST.format(run.steps),) if run.lost else (),
     )
-
-
-def picture_of(objective: Objective, unknowns: Unknowns) -> NDArray[np.uint8]:
-    """(S,S,3) the unknowns' picture beside which the photo was put, for looking at."""
-    with torch.no_grad():
-        image = objective.draw(unknowns).image[0].clamp(0, 1)
-    return (image.permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from ..heads.model import LandmarkEmbedding
 from ..losses.frequency import frequency_loss
 from ..losses.identity import RandomView, content_distance, cosine_distance, random_view
 from ..losses.landmarks import landmark_distance
 from ..losses.photometric import photometric_loss
 from ..losses.regularise import GanfitWeights, squares
-from ..recognition.align import similarity
 from ..recognition.load import Recogniser
 from ..render.differentiable import Topology, render_mesh
 from ..render.lighting import ambient, directional, linear_to_srgb, srgb_to_linear
@@ -88,7 +89,7 @@ class Objective:
         self.light, self.recogniser, self.weights = light, recogniser, weights or Weights()
         head = body.head
         self.ibug = _Points(head.embeddings["ibug"], head.faces, light.device)
-        self.mesh_points = _Points(head.embeddings["mediapipe"], head.faces, light.device)
+        self.middle = torch.tensor(body.fit.neutral[head.regions["face"]].mean(0), device=light.device)
         self.behind = _to_linear(target.behind)
 
     def draw(self, unknowns: Unknowns, texture: Tensor | None = None) -> Drawn:
@@ -140,9 +141,11 @@ class Objective:
         light = HarmonicLight(torch.tensor(lit, device=device).float())
         side = self.target.side
         rendering = render_mesh(posed, self.topology, texture, light, pinhole, (side, side), edges=False)
-        points = pinhole.project(self.mesh_points(posed.detach()))[:, :2].detach().cpu().numpy()
-        matrix = torch.tensor(similarity(self.recogniser.points(points) - 0.5, self.recogniser.template), device=device)
-        embedding, _ = self.recogniser.features(_to_srgb(rendering.image)[None], matrix.float()[None])
+        head = self.body.head
+        points = head.embeddings["mediapipe"].positions(posed.detach().cpu().numpy(), head.faces)
+        matrix = self.recogniser.matrix(pinhole.camera(side, side).project(points))
+        matrices = torch.tensor(matrix, device=device).float()[None]
+        embedding, _ = self.recogniser.features(_to_srgb(rendering.image)[None], matrices)
         return cosine_distance(self.target.embedding, embedding)[0]
 
     def _facing(self, view: RandomView) -> Pinhole:
@@ -153,8 +156,7 @@ class Objective:
         turned = self.light.new_tensor
         rotation = axis_angle_matrix(turned([0.0, 0.0, view.roll])) @ axis_angle_matrix(turned([view.pitch, 0.0, 0.0]))
         rotation = front @ rotation @ axis_angle_matrix(turned([0.0, view.yaw, 0.0]))
-        middle = torch.tensor(self.body.fit.neutral[self.body.head.regions["face"]].mean(0), device=self.light.device)
-        translation = turned([0.0, 0.0, distance]) - rotation @ middle
+        translation = turned([0.0, 0.0, distance]) - rotation @ self.middle
         centre = turned([self.target.side / 2, self.target.side / 2])
         return Pinhole(rotation, translation, turned(camera.K[0, 0]), centre)
 
@@ -162,11 +164,10 @@ class Objective:
 class _Points:
     """Landmarks as tensors: vertices (V,3) to points (N,3); missing ones are left out."""
 
-    def __init__(self, embedding, faces, device) -> None:
+    def __init__(self, embedding: LandmarkEmbedding, faces: NDArray[np.int32], device: torch.device) -> None:
         valid = embedding.valid
         self.corners = torch.tensor(faces[embedding.faces[valid]], device=device).long()
         self.weights = torch.tensor(embedding.barycentrics[valid], device=device).float()
-        self.count = int(valid.sum())
 
     def __call__(self, vertices: Tensor) -> Tensor:
         return (vertices[self.corners] * self.weights[..., None]).sum(1)

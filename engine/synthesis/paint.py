@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ModelFileError
 from ..fitting.result import HeadFit
+from ..fitting.solve import reprojection_errors
 from ..heads.model import HeadModel
 from ..media.photo import Photo
 from ..options import ReconstructOptions
@@ -23,6 +24,7 @@ from ..render.lighting import srgb_to_linear
 from ..texture.build import Canvas, finish_texture, judged, make_canvas, take_light_off
 from ..texture.complete import match
 from ..texture.models.choose import texture_model
+from ..texture.models.model import TextureModel
 from ..texture.project import Projection, smoothstep
 from ..texture.result import TextureResult
 from .appearance import Appearance, Guess, View, synthesize
@@ -34,6 +36,11 @@ REACH = {"brow": 0.04, "beard": 0.012}
 """How wide a region's surroundings belong to it, in sides of the square. Fits put brows up to their height too high."""
 GREYER = (0.05, 0.3)
 """How much greyer than the skin: folds of a smile are as dark as a beard, but as red as the skin they are of."""
+LOOK_SIZE = 512
+"""Texels of the projection that gives the first light: it knows no finer than the whole face."""
+SPAN = (0.42, 0.62)
+"""Of the progress, while the appearance is fitted."""
+UNGUESSED = "The regressor cannot be used, the texture starts from the mean: {}"
 FACE_SIDE = 400
 """Pixels that a face has at most when it is compared."""
 GAIN = (0.2, 5.0)
@@ -71,41 +78,55 @@ def paint(
     Raises:
         ModelFileError: the texture model or a recognition network cannot be used.
     """
+    model = texture_model(options.texture, options.model_folder, head)
+    view, notices = look(head, fit, photo, face, masks, model)
+    found = solve_views(head, [view], model, options, progress, device, weights, SPAN)
+    fit = replace(found.fits[0], errors=reprojection_errors(found.fits[0].landmarks_model, face))
+    progress.stage("Painting the skin", SPAN[1])
     canvas = make_canvas(head, options.texture_size)
-    seen, facts = take_light_off(canvas, fit, photo, face, masks)
-    skin_color, _, _ = judged(canvas, seen)
-    view = small_view(head, fit, photo.pixels, masks, facts.illumination, skin_color)
-    view = replace(view, guess=first_guess(head, photo.pixels, face.landmarks, options))
-    found = solve_views(head, [view], options, progress, device, weights)
-    fit = found.fits[0]
-    progress.stage("Painting the skin", 0.62)
     seen, facts = take_light_off(canvas, fit, photo, face, masks)
     skin = whole_skin(canvas, found.albedo, found.coverage)
     seen = levelled(canvas, seen, skin)
     shown = facial_hair(canvas, seen.color, skin)
     facts = replace(facts, illumination=found.illuminations[0].astype(np.float32))
     texture = finish_texture(canvas, seen, facts, options, progress, skin=skin, shown=shown)
-    texture = replace(texture, warnings=(*texture.warnings, *found.warnings))
+    texture = replace(texture, warnings=(*texture.warnings, *notices, *found.warnings))
     return Painted(fit, texture, found.report)
 
 
+def look(
+    head: HeadModel, fit: HeadFit, photo: Photo, face: FaceObservation, masks: Masks, model: TextureModel
+) -> tuple[View, tuple[str, ...]]:
+    """A photo for the solver, with light and skin colour as a small projection shows them, and the regressor's guess.
+
+    Returns:
+        The view, and sentences for the report.
+    """
+    canvas = make_canvas(head, LOOK_SIZE)
+    seen, facts = take_light_off(canvas, fit, photo, face, masks)
+    skin_color, _, _ = judged(canvas, seen)
+    view = small_view(head, fit, photo.pixels, masks, facts.illumination, skin_color)
+    guess, notices = first_guess(head, photo.pixels, face.landmarks, model)
+    return replace(view, guess=guess), notices
+
+
 def first_guess(
-    head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray, options: ReconstructOptions
-) -> Guess | None:
+    head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray, model: TextureModel
+) -> tuple[Guess | None, tuple[str, ...]]:
     """Texture and light as the regressor sees them (FastGANFit); None where it is of another texture model.
 
     Args:
         pixels: (H,W,3) sRGB, the photo. landmarks: (478,2+) pixels.
+    Returns:
+        The guess, and a sentence for the report where the regressor cannot be used.
     """
-    model = texture_model(options.texture, options.model_folder, head)
     try:
-        regressor = load_regressor()
-        if regressor.texture != model.name:
-            return None
+        if load_regressor().texture != model.name:
+            return None, ()
         found = regress(pixels, landmarks, head, model)
-    except ModelFileError:
-        return None
-    return Guess(found.texture, found.light.reshape(9, 3)) if found.light.size == HARMONICS else None
+    except ModelFileError as error:
+        return None, (UNGUESSED.format(error.message),)
+    return (Guess(found.texture, found.light.reshape(9, 3)) if found.light.size == HARMONICS else None), ()
 
 
 def small_view(
@@ -133,28 +154,16 @@ def small_view(
 def solve_views(
     head: HeadModel,
     views: Sequence[View],
+    model: TextureModel,
     options: ReconstructOptions,
     progress: Progress,
     device: str,
     weights: Weights | None = None,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Appearance:
-    """Fit the chosen texture model to photos of a person, judged by the user's recognition network if there is one."""
-    model = texture_model(options.texture, options.model_folder, head)
+    """Fit a texture model to photos of a person, judged by the user's recognition network if there is one."""
     recogniser = load_own(options.model_folder) or load_small()
-    return synthesize(head, views, model, recogniser, options, progress, device, weights)
-
-
-def paint_several(
-    head: HeadModel,
-    views: Sequence[View],
-    canvas: Canvas,
-    options: ReconstructOptions,
-    progress: Progress,
-    device: str = "cpu",
-) -> tuple[Appearance, NDArray[np.float32]]:
-    """Fit head and texture to several photos of a person: the fits, and the skin (N,3) of all texels."""
-    found = solve_views(head, views, options, progress, device)
-    return found, whole_skin(canvas, found.albedo, found.coverage)
+    return synthesize(head, views, model, recogniser, options, progress, device, weights, span=span)
 
 
 def whole_skin(canvas: Canvas, albedo: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -81,7 +81,7 @@ def fit_appearance(
     progress: Progress,
     seed: int = 0,
     title: str = "Fitting the appearance",
-    span: tuple[float, float] = (0.3, 0.7),
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Run:
     """Change the unknowns until the pictures look like the photos.
 

@@ -60,11 +60,6 @@ class Unknowns:
         """The same numbers, to be optimised."""
         return Unknowns(*(tensor.detach().clone().requires_grad_() for tensor in self.tensors()))
 
-    @property
-    def finite(self) -> bool:
-        """No number is lost."""
-        return all(bool(tensor.isfinite().all()) for tensor in self.tensors())
-
 
 def unchanged(head: HeadModel, latent: Tensor) -> Unknowns:
     """The landmark fit as it is, with a texture."""
@@ -121,7 +116,7 @@ class Body:
         return Pinhole(turn @ first.rotation, first.translation + unit * unknowns.shift, focal, first.centre)
 
     def described(self, unknowns: Unknowns) -> HeadFit:
-        """The unknowns as the fit of the whole photo."""
+        """The unknowns as the fit of the whole photo; its errors are still the landmark fit's."""
         head, fit = self.head, self.fit
         with torch.no_grad():
             change = unknowns.identity.cpu().numpy()

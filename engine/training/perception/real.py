@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...camera import Camera
 from ...errors import EngineError, MediaError
 from ...fitting.deform import smooth_deformation
-from ...fitting.recognised import believed_shape
+from ...fitting.recognised import recognise
 from ...fitting.result import HeadFit
 from ...fitting.size import growth
 from ...fitting.solve import fit_head
@@ -127,7 +127,7 @@ def look_at(head: HeadModel, path: Path, teacher: HairTeacher) -> RealPicture:
     photo = read_photo(path)
     face = find_face(photo)
     masks = make_masks(photo, face)
-    belief, _ = believed_shape(head, photo.pixels, face.landmarks)
+    belief = recognise(head, photo.pixels, face.landmarks).belief
     fit = fit_head(head, face, photo, ReconstructOptions(), Progress(), belief=belief)
     window = crop_window(face, fit.camera.project(fit.posed[head.regions["face"]]))
     crop = np.ascontiguousarray(window.cut(photo.pixels, CROP_SIDE))

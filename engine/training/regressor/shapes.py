@@ -14,8 +14,6 @@ from ...heads.model import HeadModel
 from ...render.differentiable import Topology
 
 MILLIMETRES = 1000.0
-HIDDEN_MATERIALS = ("lashes",)
-"""Drawn as cards of hairs elsewhere; without their opacity they would be black bars."""
 
 
 class Shapes:
@@ -42,9 +40,7 @@ class Shapes:
         face = head.regions["face"]
         self.identity_gram = tensor(_gram(identity[:, face]))
         self.expression_gram = tensor(_gram(head.expression_basis[:, face]))
-        drawn = ~np.isin(head.face_materials, [_slot(head, name) for name in HIDDEN_MATERIALS])
-        parts = (head.faces[drawn], head.uv, head.uv_faces[drawn])
-        self.topology = Topology.from_arrays(*(torch.tensor(part, device=device) for part in parts))
+        self.topology = Topology.of(head, device)
         detector = load_detector()
         known = places.valid & (len(detector.bias) == len(places.faces))
         self.points_error = tensor(np.where(known[:, None], detector.bias, 0.0) if known.any() else 0.0 * detector.bias)
@@ -59,10 +55,6 @@ class Shapes:
         """(B,478,3) metres: the landmarks alone."""
         moved = identity @ self.identity_points + expression @ self.expression_points
         return self.mean_points + moved.unflatten(1, (-1, 3))
-
-
-def _slot(head: HeadModel, name: str) -> int:
-    return head.material_names.index(name) if name in head.material_names else -1
 
 
 def _finite(points: np.ndarray) -> np.ndarray:

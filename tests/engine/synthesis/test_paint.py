@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from engine.heads.loader import load_head
-from engine.options import ReconstructOptions
 from engine.synthesis.paint import facial_hair, first_guess, levelled, small_view, whole_skin
 from engine.texture.build import Canvas, make_canvas
+from engine.texture.models.choose import texture_model
 from engine.texture.project import Projection
 
 SIZE = 256
@@ -103,8 +103,8 @@ def test_a_large_photo_is_reduced_and_its_fit_is_not(world) -> None:
 def test_the_regressor_guesses_only_for_its_own_texture_model(world) -> None:
     points = world.fit.landmarks_model
 
-    linear = first_guess(world.head, world.pixels, points, ReconstructOptions(texture="linear"))
-    generated = first_guess(world.head, world.pixels, points, ReconstructOptions(texture="ganfit"))
+    linear, _ = first_guess(world.head, world.pixels, points, texture_model("linear", None, world.head))
+    generated, _ = first_guess(world.head, world.pixels, points, texture_model("ganfit", None, world.head))
 
     assert linear is not None
     assert linear.latent.shape == (29,)
