@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..devices import single_threaded_torch
 from ..errors import EngineError
 from ..fitting.recognised import recognised_shape
+from ..fitting.solve import describe
 from ..heads.loader import load_head
 from ..heads.model import HeadModel
 from ..media.photo import Photo
@@ -75,6 +76,7 @@ class PortraitSight:
     Attributes:
         portrait: which.
         shapes: by source, the face's vertices; "raw" has MediaPipe's points. Empty where nothing was fitted.
+        beside: by source, mean distance of the fitted head's points in the picture to MediaPipe's.
         contours: mean distance of the dense contour points to MediaPipe's contour, by name.
         spread: (N,) of each dense point between looks, root mean square. stated: (N,) its stated deviation.
         face: confidence. chest: confidence below the face, NaN where the picture ends before.
@@ -83,6 +85,7 @@ class PortraitSight:
 
     portrait: Portrait
     shapes: dict[str, NDArray] = field(default_factory=dict)
+    beside: dict[str, float] = field(default_factory=dict)
     contours: dict[str, float] = field(default_factory=dict)
     spread: NDArray = field(default_factory=lambda: np.zeros(0))
     stated: NDArray = field(default_factory=lambda: np.zeros(0))
@@ -159,6 +162,7 @@ def measure_portrait(portrait: Portrait, networks: Networks, fitted: bool, seed:
                 size = photo.width, photo.height
                 solved = solve_sighting(head, sighting, *size, photo.focal_length_px, belief)
                 sight.shapes[source] = neutral_shape(head, solved)[region]
+                sight.beside[source] = describe(head, face, photo, *solved).errors["mean"]
     return sight
 
 
@@ -246,12 +250,15 @@ def consistency_table(sights: Sequence[PortraitSight], people: Sequence[Sequence
         shapes = [sights[number].shapes[name] for number in chosen]
         found = discrimination(shapes, [owner[number] for number in chosen])
         title = TITLES.get(name, f"fitted shape, {name}")
-        rows.append((title, found.ratio, 100 * found.first, found.count))
+        beside = mean([sights[number].beside.get(name, float("nan")) for number in chosen])
+        rows.append((title, found.ratio, 100 * found.first, 100 * beside, found.count))
     note = (
         f"{len(people)} people with two or more portraits. Mean distance between shapes of one person over that between"
         " people, after the best similarity; 1 knows nothing. Nearest: share whose nearest shape is the same person's."
+        " Beside: how far the fitted head's points lie from MediaPipe's in the picture, % of the inter-ocular distance."
     )
-    return Table("Real portraits, consistency", ("shape", "within / between", "nearest %", "portraits"), rows, note)
+    columns = ("shape", "within / between", "nearest %", "beside %", "portraits")
+    return Table("Real portraits, consistency", columns, rows, note)
 
 
 def agreement_table(sights: Sequence[PortraitSight], head: HeadModel) -> Table:

@@ -80,7 +80,8 @@ def test_dense_points_on_the_head_agree_with_contours_on_the_head(head):
 
 def sight(number: int, shape: np.ndarray, face: float = 0.99, chest: float = 0.1) -> PortraitSight:
     shapes = {name: shape for name in ("raw", *FITTED)}
-    return PortraitSight(Portrait(str(number), Path("nowhere")), shapes, face=face, chest=chest)
+    beside = dict.fromkeys(FITTED, 0.01 * number)
+    return PortraitSight(Portrait(str(number), Path("nowhere")), shapes, beside, face=face, chest=chest)
 
 
 def test_people_whose_shapes_are_alike_are_told_apart():
@@ -90,7 +91,10 @@ def test_people_whose_shapes_are_alike_are_told_apart():
     table = consistency_table([sight(9, shapes[0]), *sights], [[1, 2], [3, 4]])
     for row in table.rows:
         assert row[1] < 0.1  # type: ignore[operator]
-        assert row[2:] == (100.0, 4)
+        assert row[2] == 100.0
+        assert row[4] == 4
+    assert np.isnan(table.rows[0][3])  # MediaPipe's own points lie beside nothing
+    assert table.rows[1][3] == pytest.approx(1.5)
 
 
 def test_confidence_where_there_is_no_face_should_be_low():
