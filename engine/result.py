@@ -25,7 +25,25 @@ ARRAYS = (
 )  # fmt: skip
 HAIR_ARRAYS = ("vertices", "close", "faces", "uv", "uv_faces", "anchors", "anchor_weights")
 """Of `HairShell`, kept with the prefix `hair_`; its picture is a file of its own."""
+OWN_ARRAYS = ("shapes", "expressions", "correctives")
+"""Of `OwnKeys`, kept with the prefix `own_`."""
 NAMES = ("expression_names", "joint_names", "material_names")
+
+
+@dataclass(frozen=True)
+class OwnKeys:
+    """A research model's own parameters (FLAME's), beside the 52 units that all heads have. Metres.
+
+    Attributes:
+        shapes: (I,V,3) float16, displacement of one standard deviation of each of the first identity components.
+        expressions: (E,V,3) float16, the same of the model's own expression components.
+        correctives: (9(J-1),V,3) float16, what is added for each entry of the rotation matrices of all joints but the
+            root, less the identity's (Li et al. 2017, equation 4).
+    """
+
+    shapes: NDArray[np.float16]
+    expressions: NDArray[np.float16]
+    correctives: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,7 @@ class Reconstruction:
         hair: an object of its own over the neutral head, or None for a bald one.
         photo_view: (H,W,4) uint8 or None, the head rendered from the photo's camera.
         detail, materials: relief and gloss of the skin, or None; files only, `load` leaves them on disk.
+        own: the head model's own parameters where it has such, or None.
     """
 
     name: str
@@ -86,6 +105,7 @@ class Reconstruction:
     photo_view: NDArray[np.uint8] | None = None
     detail: DetailMaps | None = None
     materials: MaterialMaps | None = None
+    own: OwnKeys | None = None
     report: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
@@ -102,6 +122,8 @@ class Reconstruction:
             arrays |= {name: np.array(getattr(self, name)) for name in NAMES}
             if self.hair is not None:
                 arrays |= {f"hair_{name}": getattr(self.hair, name) for name in HAIR_ARRAYS}
+            if self.own is not None:
+                arrays |= {f"own_{name}": getattr(self.own, name) for name in OWN_ARRAYS}
             np.savez_compressed(folder / "head.npz", **arrays)
             report = self.report | {
                 "name": self.name,
@@ -133,6 +155,7 @@ class Reconstruction:
             values: dict[str, Any] = {name: arrays[name] for name in ARRAYS}
             values |= {name: tuple(str(item) for item in arrays[name]) for name in NAMES}
             kept = {name: arrays[f"hair_{name}"] for name in HAIR_ARRAYS if f"hair_{name}" in arrays}
+            own = {name: arrays[f"own_{name}"] for name in OWN_ARRAYS if f"own_{name}" in arrays}
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         width, height = report["image_size"]
         camera = Camera(np.array(report["K"]), np.array(report["world_to_camera"]), width, height)
@@ -146,4 +169,6 @@ class Reconstruction:
             hair_albedo = read_png(folder / "hair.png") if kept else empty
         if kept:
             values["hair"] = HairShell(**kept, albedo=hair_albedo)
+        if own:
+            values["own"] = OwnKeys(**own)
         return cls(name=report["name"], camera=camera, report=report, **values)

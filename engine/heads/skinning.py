@@ -1,7 +1,7 @@
 """Shaping and posing a head as FLAME is published: blend shapes, joints from the shaped head, linear blend skinning.
 
-Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia 2017, section 3, equations 1 to
-4, which follow SMPL (Loper et al. 2015, equations 2 to 10). The same code poses every `HeadModel`.
+Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia 2017, section 3, equations 1
+to 5, which follow SMPL (Loper et al. 2015, section 3). The same code poses every `HeadModel`.
 
 One convention holds for all models: rotations are axis-angle in radians about the rest joint, applied in the order of
 the joints; eyelids are added after skinning, the person's left one first, as SMIRK does; the translation comes last.
@@ -32,7 +32,7 @@ TINY = 1e-8
 
 @dataclass(frozen=True)
 class Controls:
-    """What a head is asked to be. Each is a tensor or array, (N,...) or (1,...) or without the first axis; None is zero.
+    """What a head is asked to be: tensors or arrays, (N,...) or (1,...) or without the first axis; None is zero.
 
     Attributes:
         shape: (N,K) standard deviations; fewer than the model has are filled with zeros.
@@ -170,7 +170,7 @@ def rodrigues(axes: Tensor) -> Tensor:
 
 
 def pose_feature(rotations: Tensor) -> Tensor:
-    """(N,(J-1)*9) all but the root's rotations (N,J,3,3) less the identity: FLAME's equation 3."""
+    """(N,(J-1)*9) all but the root's rotations (N,J,3,3) less the identity: FLAME's equation 4 without its basis."""
     rest = torch.eye(3, dtype=rotations.dtype, device=rotations.device)
     return (rotations[:, 1:] - rest).reshape(len(rotations), -1)
 

@@ -1,76 +1,25 @@
-"""The model files the engine knows: what each is for, whose it is, and whether it is there. Imports nothing heavy."""
+"""The model files the engine knows: what each is for, whose it is, and whether it is there. Imports nothing heavy.
+
+Sizes are those of the published files as far as they are known, hashes stand only where the owner publishes them or
+where everybody who recorded the file has the same. A file that nothing uses yet has no `used_by`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelFileError
+from .model_file import REINSTALL as REINSTALL
+from .model_file import ModelFile
 
-REINSTALL = "Install the add-on again."
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One model.
-
-    Attributes:
-        title: what the user calls it.
-        purpose: what it is for, in a few words.
-        licence: of the file.
-        source: page where its owner hands it out; empty for a bundled one.
-        files: names looked for, the first found wins.
-        bundled: folder inside the extension that holds it; None for the user's own file in the model folder.
-        sha256: of a bundled file, hexadecimal; empty where it is not recorded.
-    """
-
-    title: str
-    purpose: str
-    licence: str
-    source: str
-    files: tuple[str, ...]
-    bundled: Path | None = None
-    sha256: str = ""
-
-    def find(self, model_folder: Path | None) -> Path | None:
-        """The file, or None where it is missing."""
-        folder = self.bundled or model_folder
-        if folder is None:
-            return None
-        return next((folder / name for name in self.files if (folder / name).is_file()), None)
-
-    def require(self, model_folder: Path | None = None) -> Path:
-        """The file.
-
-        Raises:
-            ModelFileError: it is missing.
-        """
-        found = self.find(model_folder)
-        if found is None:
-            place = self.bundled or model_folder or "the model folder, which is not set"
-            cure = f"Get it from {self.source} and put it there." if self.source else REINSTALL
-            raise ModelFileError(f"The model “{self.title}” ({' or '.join(self.files)}) is not in {place}.", cure)
-        return found
-
-    def check(self, path: Path) -> None:
-        """Verify that a file is the one that was published, where its hash is recorded.
-
-        Raises:
-            ModelFileError: it is another or damaged, or cannot be read.
-        """
-        if not self.sha256:
-            return
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise ModelFileError(f"The model file {path} cannot be read ({error}).", REINSTALL) from error
-        if found != self.sha256:
-            raise ModelFileError(
-                f"The model file {path} is damaged: its SHA-256 is {found}, not {self.sha256}.", REINSTALL
-            )
-
+ENGINE = Path(__file__).parents[1]
+HEADS, REGRESSORS, IDENTITY, TEXTURES, DEPTH, DETECTOR = (
+    "Heads", "Regressors", "Identity", "Textures", "Depth", "Detector",
+)  # fmt: skip
+BUILT_IN = "Built In"
+GROUPS = (HEADS, REGRESSORS, IDENTITY, TEXTURES, DEPTH, DETECTOR, BUILT_IN)
+"""In the order of the panel."""
+FLAME_PAGE = "https://flame.is.tue.mpg.de"
+FLAME_LICENCE = "FLAME's own, research only"
 
 OPEN_HEAD = ModelFile(
     title="Open Head",
@@ -78,14 +27,8 @@ OPEN_HEAD = ModelFile(
     licence="CC0-1.0",
     source="",
     files=("open_head.safetensors",),
-    bundled=Path(__file__).parents[1] / "heads" / "data",
-)
-FACE_LANDMARKER = ModelFile(
-    title="Face Landmarker",
-    purpose="Finds the face where the engine has MediaPipe 1.0 or newer",
-    licence="Apache-2.0",
-    source="https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker",
-    files=("face_landmarker.task",),
+    bundled=ENGINE / "heads" / "data",
+    used_by="every reconstruction with the open head",
 )
 PARTS_NETWORK = ModelFile(
     title="Parts and Depth",
@@ -93,8 +36,9 @@ PARTS_NETWORK = ModelFile(
     licence="GPL-3.0-or-later",
     source="",
     files=("parts.safetensors",),
-    bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
+    bundled=ENGINE / "perception" / "networks" / "data",
     sha256="25d59d189250f888833c0290e703777d997a4dd381cc0eda7902ba59fad563ec",
+    used_by="every reconstruction",
 )
 POINTS_NETWORK = ModelFile(
     title="Dense Points",
@@ -102,8 +46,9 @@ POINTS_NETWORK = ModelFile(
     licence="GPL-3.0-or-later, its beginnings Apache-2.0",
     source="",
     files=("points.safetensors",),
-    bundled=Path(__file__).parents[1] / "perception" / "networks" / "data",
+    bundled=ENGINE / "perception" / "networks" / "data",
     sha256="911a1ef7c9610792f354f558bb49082a41dbb844be76aa9c500549c8353d6df3",
+    used_by="the fit to dense points",
 )
 FACE_RECOGNITION = ModelFile(
     title="Face Recognition",
@@ -111,8 +56,186 @@ FACE_RECOGNITION = ModelFile(
     licence="MIT",
     source="",
     files=("face_recognition_model.bin",),
-    bundled=Path(__file__).parents[1] / "recognition" / "data",
+    bundled=ENGINE / "recognition" / "data",
     sha256="b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
+    used_by="several photos, and the textures GANFit and Linear",
+)
+TEXTURE_BASIS = ModelFile(
+    title="Linear Skins",
+    purpose="What colours skin can have",
+    licence="CC0-1.0",
+    source="",
+    files=("texture_basis.safetensors",),
+    bundled=ENGINE / "texture" / "data",
+    sha256="6eb76f6a9a45924135af9f82c63f0066466bbd856ab8fe33307773754761b3bf",
+    used_by="the texture Linear",
+)
+TEXTURE_GENERATOR = ModelFile(
+    title="Small Texture Generator",
+    purpose="Paints skin, for the texture “GANFit”",
+    licence="CC0-1.0",
+    source="",
+    files=("texture_generator.safetensors",),
+    bundled=ENGINE / "texture" / "data",
+    sha256="3eef74cf52a25aa6bc3f39cea0276f48bc96f665cba44b736ffa3e594647dedf",
+    used_by="the texture GANFit",
+)
+REGRESSOR = ModelFile(
+    title="Regressor",
+    purpose="Gives a first head in one pass",
+    licence="GPL-3.0-or-later",
+    source="",
+    files=("regressor.safetensors",),
+    bundled=ENGINE / "regressors" / "data",
+    sha256="a0b34e55561b9a5adbb6bac5b14ed311b49080999a497b04bbab941d45f392c9",
+    used_by="the start of the texture GANFit",
+)
+
+
+def _flame(key: str, variant: str, title: str, purpose: str, stem: str, licence: str = FLAME_LICENCE) -> ModelFile:
+    """One version of FLAME. All have the same arrays: 53 MB in double precision."""
+    return ModelFile(
+        title=title,
+        purpose=purpose,
+        licence=licence,
+        source=FLAME_PAGE,
+        files=(f"{stem}.safetensors", f"{stem}.pkl", f"{stem}.npz"),
+        key=key,
+        group=HEADS,
+        kinds=("flame",),
+        variant=variant,
+        size=53_000_000,
+    )
+
+
+FLAME_2023_OPEN = _flame(
+    "flame_2023_open",
+    "2023_open",
+    "FLAME 2023 Open",
+    "Head made from scans, by its owner for all uses with attribution",
+    "flame2023_Open",
+    "CC-BY-4.0",
+)
+FLAME_2023 = _flame("flame_2023", "2023", "FLAME 2023", "Head made from scans, with better eye regions", "flame2023")
+FLAME_2023_NO_JAW = _flame(
+    "flame_2023_no_jaw",
+    "2023_no_jaw",
+    "FLAME 2023, No Jaw",
+    "The same, whose expressions leave the jaw's rotation out",
+    "flame2023_no_jaw",
+)
+FLAME_2020 = _flame(
+    "flame_2020",
+    "2020",
+    "FLAME 2020",
+    "Head made from scans: the one that SMIRK and DECA speak of",
+    "generic_model",
+)
+FLAME_VERSIONS = (FLAME_2023_OPEN, FLAME_2023, FLAME_2023_NO_JAW, FLAME_2020)
+"""Whole FLAME models, in the order in which one is picked when several are there."""
+FLAME_LANDMARKS = ModelFile(
+    title="FLAME's Landmarks",
+    purpose="Where the 68 landmarks and the jaw line lie on FLAME; beside FLAME's file",
+    licence=FLAME_LICENCE,
+    source="https://github.com/yfeng95/DECA",
+    files=("landmark_embedding.npy",),
+    key="flame_landmarks",
+    group=HEADS,
+    kinds=("flame_landmarks",),
+    size=31_000,
+)
+FLAME_MEDIAPIPE = ModelFile(
+    title="FLAME's MediaPipe Points",
+    purpose="Where 105 of MediaPipe's points lie on FLAME; beside FLAME's file",
+    licence=FLAME_LICENCE,
+    source=FLAME_PAGE,
+    files=("mediapipe_landmark_embedding.npz",),
+    key="flame_mediapipe",
+    group=HEADS,
+    kinds=("flame_mediapipe",),
+    size=5_000,
+)
+FLAME_MASKS = ModelFile(
+    title="FLAME's Regions",
+    purpose="Which vertices of FLAME are face, lips, ears, scalp; beside FLAME's file",
+    licence=FLAME_LICENCE,
+    source=FLAME_PAGE,
+    files=("FLAME_masks.pkl",),
+    key="flame_masks",
+    group=HEADS,
+    kinds=("flame_masks",),
+)
+FLAME_TEMPLATE = ModelFile(
+    title="FLAME's Texture Layout",
+    purpose="How FLAME is unwrapped for textures; beside FLAME's file",
+    licence=FLAME_LICENCE,
+    source="https://github.com/yfeng95/DECA",
+    files=("head_template.obj",),
+    key="flame_template",
+    group=HEADS,
+    kinds=("flame_template",),
+)
+
+
+def _eyelid(side: str) -> ModelFile:
+    return ModelFile(
+        title=f"FLAME's {side.capitalize()} Lid",
+        purpose=f"Closes the {side} eye, as SMIRK does; beside FLAME's file",
+        licence="of SMIRK's repository, MIT",
+        source="https://github.com/georgeretsi/smirk",
+        files=(f"{side[0]}_eyelid.npy",),
+        key=f"flame_eyelid_{side}",
+        group=HEADS,
+        kinds=("eyelid",),
+        variant=side,
+        size=120_672,
+    )
+
+
+FLAME_EYELID_LEFT, FLAME_EYELID_RIGHT = _eyelid("left"), _eyelid("right")
+ICT_FACEKIT = ModelFile(
+    title="ICT-FaceKit",
+    purpose="Head made from scans, with expressions by ARKit's names; a folder",
+    licence="MIT",
+    source="https://github.com/ICT-VGL/ICT-FaceKit",
+    files=("FaceXModel", "ICT-FaceKit"),
+    key="ict_facekit",
+    group=HEADS,
+    kinds=("ict_facekit",),
+    folder=True,
+)
+SMIRK = ModelFile(
+    title="SMIRK",
+    purpose="Reads FLAME's shape and expression off a picture, good with expressions",
+    licence="MIT for code, weights for research only",
+    source="https://github.com/georgeretsi/smirk",
+    files=("SMIRK_em1.safetensors", "SMIRK_em1.pt"),
+    key="smirk",
+    group=REGRESSORS,
+    kinds=("smirk",),
+    size=140_000_000,
+)
+DECA = ModelFile(
+    title="DECA",
+    purpose="Reads FLAME's shape, expression, light and wrinkles off a picture",
+    licence="DECA's own, research only",
+    source="https://deca.is.tue.mpg.de",
+    files=("deca_model.safetensors", "deca_model.tar"),
+    key="deca",
+    group=REGRESSORS,
+    kinds=("deca",),
+    size=434_000_000,
+)
+DEEP3D = ModelFile(
+    title="Deep3D",
+    purpose="Reads the Basel face's shape, colours and light off a picture",
+    licence="MIT for code, weights for research only",
+    source="https://github.com/sicxu/Deep3DFaceRecon_pytorch",
+    files=("epoch_20.safetensors", "epoch_20.pth", "net_recon.pth"),
+    key="deep3d",
+    group=REGRESSORS,
+    kinds=("deep3d",),
+    size=289_000_000,
 )
 ARCFACE = ModelFile(
     title="ArcFace",
@@ -126,42 +249,125 @@ ARCFACE = ModelFile(
         "arcface_r50.pth",
         "backbone.pth",
     ),
-)
-TEXTURE_BASIS = ModelFile(
-    title="Linear Skins",
-    purpose="What colours skin can have",
-    licence="CC0-1.0",
-    source="",
-    files=("texture_basis.safetensors",),
-    bundled=Path(__file__).parents[1] / "texture" / "data",
-    sha256="6eb76f6a9a45924135af9f82c63f0066466bbd856ab8fe33307773754761b3bf",
-)
-TEXTURE_GENERATOR = ModelFile(
-    title="Small Texture Generator",
-    purpose="Paints skin, for the texture “GANFit”",
-    licence="CC0-1.0",
-    source="",
-    files=("texture_generator.safetensors",),
-    bundled=Path(__file__).parents[1] / "texture" / "data",
-    sha256="3eef74cf52a25aa6bc3f39cea0276f48bc96f665cba44b736ffa3e594647dedf",
-)
-REGRESSOR = ModelFile(
-    title="Regressor",
-    purpose="Gives a first head in one pass",
-    licence="GPL-3.0-or-later",
-    source="",
-    files=("regressor.safetensors",),
-    bundled=Path(__file__).parents[1] / "regressors" / "data",
-    sha256="a0b34e55561b9a5adbb6bac5b14ed311b49080999a497b04bbab941d45f392c9",
+    key="arcface",
+    group=IDENTITY,
+    kinds=("arcface",),
+    used_by="the textures GANFit and Linear, instead of the bundled network",
+    size=261_000_000,
 )
 FFHQ_UV_TEXTURE = ModelFile(
     title="FFHQ-UV Texture Generator",
     purpose="Skin by a large generator, for the texture “GANFit”",
     licence="FFHQ-UV's own, non-commercial",
     source="https://github.com/csbhr/FFHQ-UV",
-    files=("texgan_ffhq_uv.pth",),
+    files=("texgan_ffhq_uv.pth", "texgan_ffhq_uv.safetensors"),
+    key="ffhq_uv",
+    group=TEXTURES,
+    kinds=("stylegan2_weights",),
+    used_by="the texture GANFit, instead of the bundled generator",
+    size=121_000_000,
+)
+FFHQ_UV_STATISTICS = ModelFile(
+    title="FFHQ-UV Statistics",
+    purpose="What is usual of that generator's skins; beside it, measured where missing",
+    licence="FFHQ-UV's own, non-commercial",
+    source="https://github.com/csbhr/FFHQ-UV",
+    files=("texgan_ffhq_uv.pt",),
+    key="ffhq_uv_statistics",
+    group=TEXTURES,
+    kinds=("w_statistics",),
+    used_by="the FFHQ-UV Texture Generator, beside which it must lie",
+    size=5_000,
+)
+FLAME_TEXTURE = ModelFile(
+    title="FLAME's Skins",
+    purpose="Skin colours of real people in FLAME's layout",
+    licence="CC-BY-NC-SA-4.0",
+    source=FLAME_PAGE,
+    files=("FLAME_texture.npz",),
+    key="flame_texture",
+    group=TEXTURES,
+    kinds=("flame_texture",),
+)
+FLAME_ALBEDO = ModelFile(
+    title="Basel Skins for FLAME",
+    purpose="The Basel face's skin colours, converted to FLAME's layout",
+    licence="the Basel Face Model's own, research only",
+    source="https://github.com/TimoBolkart/BFM_to_FLAME",
+    files=("FLAME_albedo_from_BFM.npz",),
+    key="flame_albedo",
+    group=TEXTURES,
+    kinds=("flame_albedo",),
+)
+STYLEGAN2 = ModelFile(
+    title="StyleGAN2-ADA",
+    purpose="A generator of faces or textures, as its training code saves it",
+    licence="NVIDIA's own, non-commercial, for NVIDIA's files",
+    source="https://github.com/NVlabs/stylegan2-ada-pytorch",
+    files=("stylegan2.pkl", "ffhq.pkl"),
+    key="stylegan2",
+    group=TEXTURES,
+    kinds=("stylegan2_pickle", "stylegan2_rosinality"),
+)
+EG3D = ModelFile(
+    title="EG3D",
+    purpose="A generator of whole heads with hair, seen from all sides",
+    licence="NVIDIA's own, non-commercial",
+    source="https://github.com/NVlabs/eg3d",
+    files=("ffhqrebalanced512-128.safetensors", "ffhqrebalanced512-128.pkl"),
+    key="eg3d",
+    group=TEXTURES,
+    kinds=("eg3d",),
+)
+DPT_LARGE = ModelFile(
+    title="DPT-Large",
+    purpose="Sees how deep everything in a photo lies",
+    licence="MIT",
+    source="https://github.com/isl-org/DPT",
+    files=("dpt_large-midas-2f21e586.safetensors", "dpt_large-midas-2f21e586.pt", "dpt_large_384.pt"),
+    sha256="2f21e586",  # the beginning, by the rule for names of PyTorch's hub
+    key="dpt_large",
+    group=DEPTH,
+    kinds=("dpt_large",),
+    size=1_376_000_000,
+    download="https://github.com/isl-org/DPT/releases/download/1_0/dpt_large-midas-2f21e586.pt",
+)
+FACE_LANDMARKER = ModelFile(
+    title="Face Landmarker",
+    purpose="Finds the face where the engine has MediaPipe 1.0 or newer",
+    licence="Apache-2.0",
+    source="https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker",
+    files=("face_landmarker.task",),
+    sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    key="face_landmarker",
+    group=DETECTOR,
+    kinds=("face_landmarker",),
+    used_by="every reconstruction, instead of the bundled networks",
+    size=3_758_596,
+    download="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+    "face_landmarker.task",
 )
 MODELS = (
+    *FLAME_VERSIONS,
+    FLAME_LANDMARKS,
+    FLAME_MEDIAPIPE,
+    FLAME_MASKS,
+    FLAME_TEMPLATE,
+    FLAME_EYELID_LEFT,
+    FLAME_EYELID_RIGHT,
+    ICT_FACEKIT,
+    SMIRK,
+    DECA,
+    DEEP3D,
+    ARCFACE,
+    FFHQ_UV_TEXTURE,
+    FFHQ_UV_STATISTICS,
+    FLAME_TEXTURE,
+    FLAME_ALBEDO,
+    STYLEGAN2,
+    EG3D,
+    DPT_LARGE,
+    FACE_LANDMARKER,
     OPEN_HEAD,
     POINTS_NETWORK,
     PARTS_NETWORK,
@@ -169,7 +375,15 @@ MODELS = (
     TEXTURE_BASIS,
     TEXTURE_GENERATOR,
     REGRESSOR,
-    FACE_LANDMARKER,
-    ARCFACE,
-    FFHQ_UV_TEXTURE,
 )
+USERS = tuple(model for model in MODELS if model.bundled is None)
+"""Those that users bring."""
+
+
+def by_key(key: str) -> ModelFile:
+    """A model that users bring.
+
+    Raises:
+        KeyError: there is none of that key.
+    """
+    return {model.key: model for model in USERS}[key]

@@ -18,7 +18,8 @@ from ..models.safe_load import load_tensors
 COUNTER = "num_batches_tracked"  # of batch normalisation in training; files converted by hand may lack it
 NAMED = 5
 """How many entries a message names."""
-PEEK = 1 << 16
+PEEK = 1 << 26
+"""Bytes of a file that could not be read in which its kind is looked for."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -51,13 +52,13 @@ KNOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a StyleGAN2", ("G_ema", "g_ema", "synthesis.b4.", "mapping.fc0.")),
     ("MiDaS's DPT", ("pretrained.model.", "scratch.refinenet")),
     ("an Attention U-Net", ("Conv1.conv.0.", "Att5.")),
-    ("ArcFace", ("layer1.0.prelu.", "module.layer1.0.prelu.")),
+    ("ArcFace", ("layer1.0.prelu.", "module.layer1.0.prelu.", "prelu.", "module.prelu.")),
     ("a bare MobileNetV3 of timm", ("conv_stem.",)),
     ("a ResNet", ("layer1.0.conv1.",)),
 )
 """Kinds of files by the beginnings of their entries' names, the first that fits wins."""
 SIGNS = ((b"shapedirs", "FLAME's head model"), (b"v_template", "FLAME's head model"), (b"tex_dir", "a texture space"))
-"""The same for files that are no networks at all, by what stands near their beginning."""
+"""The same for files that are no networks at all, by what stands anywhere in them."""
 
 
 def read_checkpoint(path: Path, wanted: Published) -> dict[str, Any]:
@@ -117,7 +118,9 @@ def filled(network: Network, state: Mapping[str, Any], path: Path, wanted: Publi
     state = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     broken = [f"{prefix}{name}" for name, value in state.items() if not value.isfinite().all()]
     if broken:
-        raise ModelFileError(f"The file {path} is damaged: {_listed(broken)} hold values that are no numbers.", wanted.cure)
+        raise ModelFileError(
+            f"The file {path} is damaged: {_listed(broken)} hold values that are no numbers.", wanted.cure
+        )
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)
 

@@ -25,7 +25,9 @@ DECA_SCALE, DECA_BOX = 1.25, 1.1
 """The same for the box around the 68 points of iBUG, which is first enlarged."""
 DEEP3D_SIZE = 102.0
 """Pixels of the crop that a unit of Deep3D's standard face takes."""
-FIVE = ((36, 37), (39, 40), (42, 43), (45, 46), (30, 31), (48, 49), (54, 55))  # first and past-the-end of the 68
+EYES, NOSE_TIP, MOUTH = ((36, 39), (42, 45)), 30, (48, 54)  # of the 68: corners of the eyes, left first as seen
+LARGEST = 1 << 14
+"""Pixels along a side, to which Deep3D's rule may enlarge a whole picture."""
 Array = NDArray[np.float64]
 
 
@@ -128,9 +130,8 @@ def crop_points(points: Tensor, camera: Tensor, side: int = SIDE) -> Tensor:
 
 def five_points(points: NDArray) -> Array:
     """(5,C) of the 68 points of iBUG (68,C): left and right eye as seen, tip of the nose, corners of the mouth."""
-    corners = [np.asarray(points, np.float64)[slice(*part)].mean(0) for part in FIVE]
-    left, right = (corners[0] + corners[1]) / 2, (corners[2] + corners[3]) / 2
-    return np.stack([left, right, *corners[4:]])
+    points = np.asarray(points, np.float64)
+    return np.stack([*(points[list(pair)].mean(0) for pair in EYES), points[NOSE_TIP], *points[list(MOUTH)]])
 
 
 def deep3d_crop(picture: NDArray[np.uint8], points: NDArray, standard: NDArray) -> NDArray[np.uint8]:
@@ -145,6 +146,7 @@ def deep3d_crop(picture: NDArray[np.uint8], points: NDArray, standard: NDArray) 
             `similarity_Lm3D_all.mat` that comes with that edition.
     Raises:
         EngineError: the points lie in one place.
+        FaceError: the face is so small, or so large, in its picture that the crop cannot be made.
     """
     from PIL import Image
 
@@ -153,8 +155,8 @@ def deep3d_crop(picture: NDArray[np.uint8], points: NDArray, standard: NDArray) 
     shift, scale = _orthographic(flat, np.asarray(standard, np.float64))
     scale = DEEP3D_SIZE / scale
     wide, high = int(width * scale), int(height * scale)
-    if not 1 <= wide <= 1 << 14 or not 1 <= high <= 1 << 14:
-        raise EngineError("The face's points lie in one place.", "Use another photo of this person.")
+    if not 1 <= wide <= LARGEST or not 1 <= high <= LARGEST:
+        raise FaceError("The face is too small in its picture.", "Cut the picture to the head and try again.")
     left = int(wide / 2 - SIDE / 2 + (shift[0] - width / 2) * scale)
     top = int(high / 2 - SIDE / 2 + (height / 2 - shift[1]) * scale)
     sized = Image.fromarray(picture).resize((wide, high), Image.Resampling.BICUBIC)
@@ -162,7 +164,7 @@ def deep3d_crop(picture: NDArray[np.uint8], points: NDArray, standard: NDArray) 
 
 
 def _orthographic(flat: Array, solid: Array) -> tuple[Array, float]:
-    """Shift (2,) and scale of the camera that sees points (N,3) at (N,2), least squares: POS (DeMenthon, Davis 1995)."""
+    """Shift (2,) and scale of the camera that sees points (N,3) at (N,2): POS (DeMenthon and Davis 1995)."""
     design = np.column_stack([solid, np.ones(len(solid))])
     found, *_ = np.linalg.lstsq(design, flat, rcond=None)
     scale = float(np.linalg.norm(found[:3], axis=0).mean())

@@ -15,6 +15,7 @@ from ..light import LIGHT_KEY, light_numbers
 from .access import scene_of, view_layer_of
 from .armature import bind, build_armature
 from .camera import build_camera, match_render, render_frame, show_photo
+from .correctives import add_correctives
 from .hair import build_hair
 from .images import find_photo, load_picture, pack
 from .keys import add_shape_keys
@@ -180,6 +181,7 @@ def _build_rig(
 ) -> bpy.types.Object:
     rig = build_armature(context, built.collection, reconstruction, space, f"{built.collection.name} Rig", transaction)
     bind(built.head, rig, reconstruction)
+    add_correctives(built.head, rig, reconstruction, space)
     add_limits(rig, built.keys, reconstruction)
     return rig
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ def add_shape_keys(
     """Give the head its keys: Basis (this person, neutral), the expressions in model order, then `identity_00` ...
 
     Expression keys run 0..1. Identity keys run -3..3 standard deviations away from this person, so all of them at 0
-    is the person.
+    is the person. A research model has its own parameters instead of these: `shape_000` ... and `expression_000` ...
 
     Args:
         identity_keys: how many identity components to add, at most as many as the reconstruction carries.
@@ -33,11 +35,11 @@ def add_shape_keys(
     head.shape_key_add(name="Basis", from_mix=False)
     fitted = np.clip(reconstruction.expression, 0.0, 1.0) * keep_expression
     for index, name in enumerate(reconstruction.expression_names):
-        block = _add_key(head, name, neutral + reconstruction.expression_basis[index], space)
+        block = add_key(head, name, neutral + reconstruction.expression_basis[index], space)
         block.slider_min, block.slider_max = 0.0, 1.0
         block.value = float(fitted[index])
-    for index, offset in enumerate(reconstruction.identity_basis[:identity_keys]):
-        block = _add_key(head, f"identity_{index:02d}", neutral + offset, space)
+    for name, offset in _parameters(reconstruction, identity_keys):
+        block = add_key(head, name, neutral + offset, space)
         block.slider_max, block.slider_min = IDENTITY_RANGE, -IDENTITY_RANGE
     head.active_shape_key_index = 0
     keys = shape_keys_of(head)
@@ -53,7 +55,20 @@ def set_expression(keys: bpy.types.Key, weights: dict[str, float]) -> None:
             block.value = min(max(weight, 0.0), 1.0)
 
 
-def _add_key(head: bpy.types.Object, name: str, positions: NDArray, space: Space) -> bpy.types.ShapeKey:
+def _parameters(reconstruction: Reconstruction, identity_keys: int) -> Iterator[tuple[str, NDArray]]:
+    """Name and displacement (V,3) of every key that runs in standard deviations."""
+    own = reconstruction.own
+    if own is None:
+        for index, offset in enumerate(reconstruction.identity_basis[:identity_keys]):
+            yield f"identity_{index:02d}", offset
+        return
+    for title, basis in (("shape", own.shapes[:identity_keys]), ("expression", own.expressions)):
+        for index, offset in enumerate(basis):
+            yield f"{title}_{index:03d}", offset
+
+
+def add_key(head: bpy.types.Object, name: str, positions: NDArray, space: Space) -> bpy.types.ShapeKey:
+    """A shape key at 0, of vertices (V,3) in engine space."""
     block = head.shape_key_add(name=name, from_mix=False)
     block.value = 0.0  # Blender 5.0 starts new keys at 1
     block.points.foreach_set("co", space.to_blender(positions).ravel())
