@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
+from .models.command import add_models_arguments, run_models
 from .options import ReconstructOptions
 from .progress import Progress
 
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     add_reconstruct_arguments(commands.add_parser("reconstruct", help="reconstruct the head in each photo"))
     add_track_arguments(commands.add_parser("track", help="make an animated take from each clip"))
+    add_models_arguments(commands.add_parser("models", help="your own model files: list, scan, convert"))
     return top
 
 
@@ -38,7 +40,6 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument(
         "--several", action="store_true", help="all photos, or those in folders, show one person: make one head of them"
     )
-    job.add_argument("--head-model", choices=("open", "flame"), default="open")
     job.add_argument(
         "--texture",
         choices=("photo", "ganfit", "linear"),
@@ -108,6 +109,9 @@ def add_track_arguments(job: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(job: argparse.ArgumentParser) -> None:
     """What both commands take."""
+    job.add_argument(
+        "--head-model", choices=("open", "flame", "ict"), default="open", help="the bundled head, or one of your own"
+    )
     job.add_argument("--texture-size", type=texture_size, default=2048, metavar="PIXELS", help="256 to 4096")
     job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
@@ -133,6 +137,7 @@ def chosen_track_options(arguments: argparse.Namespace) -> TrackOptions:
         contacts=not arguments.no_contacts,
         texture_size=arguments.texture_size,
         device=arguments.device,
+        head_model=arguments.head_model,
         model_folder=arguments.model_folder,
         preview=not arguments.no_preview,
         seed=arguments.seed,
@@ -241,7 +246,8 @@ def _print_stage(name: str):
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
     arguments = parser().parse_args(argv)
-    return run_track(arguments) if arguments.command == "track" else run_reconstruct(arguments)
+    run = {"track": run_track, "models": run_models}.get(arguments.command, run_reconstruct)
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-HeadName = Literal["open", "flame"]
+HeadName = Literal["open", "flame", "ict"]
 PointsChoice = Literal["mediapipe", "dense", "fused"]
 HairChoice = Literal["as-seen", "bald"]
 TextureChoice = Literal["photo", "ganfit", "linear"]
@@ -21,7 +21,8 @@ class ReconstructOptions:
     Attributes:
         texture_size: side of the square albedo, pixels, 256..4096.
         device: where torch runs; "auto" takes CUDA, then MPS, then the CPU.
-        head_model: "open" (bundled) or "flame" (the user's licensed file, found in `model_folder`).
+        head_model: "open" (bundled), or a model of the user's, found in `model_folder`: "flame" (the licensed file) or
+            "ict" (ICT-FaceKit's folder).
         texture: "photo" projects the photo; "ganfit" and "linear" fit a model of skin to it, together with the shape.
         quality: trades time for fidelity (solver iterations, refinement).
         face_index: which face, 0 = largest, in order of decreasing size; None = largest, with a warning if several.

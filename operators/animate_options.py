@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from ..engine.tracking.options import TrackOptions
 from .addon import EngineSettings
-from .options import FACES, FACES_BY_SIZE, TEXTURE_SIZES
+from .options import FACES, FACES_BY_SIZE, HEAD_MODELS, TEXTURE_SIZES
 
 if TYPE_CHECKING:
     from .build.take_options import TakeOptions
@@ -89,6 +89,7 @@ class AnimateChoices(TakeChoices):
     smooth_amount: FloatProperty(
         name="Amount", description="How much is smoothed: 2 twice as much, 0.5 half", default=1.0, min=0.0, max=4.0
     )
+    head_model: EnumProperty(name="Head Model", description="Of a new head", items=HEAD_MODELS, default="OPEN")
     texture_size: EnumProperty(
         name="Texture", description="Size of a new head's skin texture", items=TEXTURE_SIZES, default="2048"
     )
@@ -117,6 +118,7 @@ def track_options(choices: Any, settings: EngineSettings, head: Path | None) -> 
         start=choices.start,
         end=choices.end or None,
         head=head,
+        head_model=choices.head_model.lower(),
         face_index=FACES_BY_SIZE.index(choices.face),
         smoothing=choices.smoothing.lower(),
         smooth_amount=choices.smooth_amount,

@@ -22,6 +22,11 @@ TEXTURE_SIZES = (
     ("2048", "2K", "2048 x 2048 pixels"),
     ("4096", "4K", "4096 x 4096 pixels, for photos with a large, sharp face"),
 )
+HEAD_MODELS = (
+    ("OPEN", "Open Head", "The bundled head, with teeth, tongue and lashes"),
+    ("FLAME", "FLAME", "Your FLAME file, from the model folder, with its own shape and expression keys"),
+    ("ICT", "ICT-FaceKit", "Your copy of ICT-FaceKit, from the model folder"),
+)
 TEXTURES = (
     ("PHOTO", "Photo", "The photo's own skin, freed of its light and completed"),
     ("GANFIT", "GANFit", "Skin that a generator paints, fitted to the photo with the shape: even light, no seams"),
@@ -46,6 +51,9 @@ class ReconstructChoices:
     """Properties shared by the operator and the scene's settings."""
 
     quality: EnumProperty(name="Quality", description="Trade time for fidelity", items=QUALITIES, default="STANDARD")
+    head_model: EnumProperty(
+        name="Head Model", description="Whose head is fitted to the photo", items=HEAD_MODELS, default="OPEN"
+    )
     texture: EnumProperty(name="Texture", description="Where the skin comes from", items=TEXTURES, default="PHOTO")
     texture_size: EnumProperty(
         name="Texture Size", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
@@ -107,6 +115,7 @@ def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions
     return ReconstructOptions(
         texture_size=int(choices.texture_size),
         device=settings.device,
+        head_model=choices.head_model.lower(),
         texture=choices.texture.lower(),
         quality=choices.quality.lower(),
         face_index=FACES_BY_SIZE.index(choices.face) or None,

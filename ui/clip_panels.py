@@ -72,4 +72,5 @@ class LIKENESS_PT_animate_options(SidebarPanel, bpy.types.Panel):
             for name in names:
                 column.prop(settings, name)
         if settings.actor == "NEW" or active_head(context) is None:
+            layout.prop(settings, "head_model")
             layout.prop(settings, "texture_size")

@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..heads.model import HeadModel
-from ..heads.skin import load_base_skin
 from ..render.lighting import srgb_to_linear
 from ..texture.build import make_canvas
 from ..texture.models.model import TextureModel
@@ -28,7 +27,7 @@ class SkinTexture:
         device = model.coverage.device
         canvas = make_canvas(head, model.size)
         skin = canvas.surface.picture(canvas.on_skin.astype(np.float32))
-        base = torch.tensor(load_base_skin(model.size).albedo, device=device).permute(2, 0, 1).float() / 255
+        base = torch.tensor(canvas.base.albedo, device=device).permute(2, 0, 1).float() / 255
         self.skin = self._sized(torch.tensor(skin, device=device)[None])[0]
         self.coverage = self._sized(model.coverage[None])[0] * self.skin
         self.base = self._sized(srgb_to_linear(base))

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from ..fitting.result import HeadFit
 from ..heads.model import HeadModel
-from ..heads.skin import BaseSkin, load_base_skin
+from ..heads.skin import BaseSkin
 from ..media.photo import Photo
 from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
 from ..render.lighting import linear_to_bytes, srgb_to_linear
+from .base_skin import base_skin
 from .complete import Layer, blend, match, mirrored, soften
 from .delight import delight
 from .eyes import iris_color
@@ -85,7 +86,7 @@ def make_texture(
 
 def make_canvas(head: HeadModel, size: int) -> Canvas:
     """An unpainted head."""
-    surface, base = uv_surface(head, size), load_base_skin(size)
+    surface, base = uv_surface(head, size), base_skin(head, size)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
     face_texels = on_skin & (surface.smooth(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
     return Canvas(head, surface, base, on_skin, face_texels, srgb_to_linear(surface.flat(base.albedo)))

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ..fitting.result import HeadFit
 from ..heads.model import HeadModel
-from ..heads.skin import load_base_skin
 from ..perception.observation import Masks
 from ..render.lighting import linear_to_bytes, srgb_to_linear
+from .base_skin import base_skin
 from .detail_evidence import HALF, EvidenceOptions, relief_residual, smooth_within
 from .detail_frame import LitFrame, differences, frame_of, lit_frame, normal_picture
 from .detail_pores import pore_height
@@ -166,7 +166,7 @@ def _trusted(
     skin_picture = surface.picture(skin.astype(np.uint8))
     trust *= smoothstep(cv2.distanceTransform(skin_picture, cv2.DIST_L2, 3) * texel, *RIM)
     trust *= surface.picture(1 - smoothstep(fields[:, 1], 0.0, 0.3))
-    regions = load_base_skin(surface.size).regions
+    regions = base_skin(head, surface.size).regions
     for name, reach in CLEAR.items():
         trust *= _away_from(regions[name], reach / texel)
     trust *= 1 - regions["beard"] * _bearded(head, surface, color, trust, regions["beard"])
@@ -193,7 +193,7 @@ def _away_from(region: NDArray[np.float32], reach: float) -> NDArray[np.float32]
 
 def _bearded(head: HeadModel, surface: UvSurface, color: NDArray[np.float32], trust: NDArray, beard: NDArray) -> float:
     """0 for a shaven face to 1 for a beard: hairs in lines would pass for wrinkles."""
-    base = srgb_to_linear(load_base_skin(surface.size).albedo)
+    base = srgb_to_linear(base_skin(head, surface.size).albedo)
     ratio = np.log((color.mean(-1) + 0.01) / (base.mean(-1) + 0.01))
     seen = (trust > 0.5) & surface.mask
     face = surface.picture(surface.smooth(head.regions["face"][:, None].astype(np.float32), head.faces)[:, 0]) > 0.5

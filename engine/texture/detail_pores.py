@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
-from ..heads.skin import load_base_skin
+from .base_skin import base_skin
 from .surface import UvSurface
 
 PORE_SIZE = 0.5
@@ -46,7 +46,7 @@ def _places(head: HeadModel, surface: UvSurface) -> tuple[NDArray[np.float32], N
     fields = surface.smooth(np.stack([inner, nose, neck], 1), head.faces)
     skin = head.face_materials[surface.faces] == head.material_names.index("skin")
     strength = skin * (1 - fields[:, 0]) * (1 + (NOSE - 1) * fields[:, 1]) * (1 + (NECK - 1) * fields[:, 2])
-    lips = cv2.GaussianBlur(load_base_skin(surface.size).regions["lips"], (0, 0), LIP_FADE * surface.size)
+    lips = cv2.GaussianBlur(base_skin(head, surface.size).regions["lips"], (0, 0), LIP_FADE * surface.size)
     return surface.picture(strength), lips
 
 

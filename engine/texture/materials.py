@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
-from ..heads.skin import load_base_skin
+from .base_skin import base_skin
 from .detail import DetailMaps
 from .project import smoothstep
 from .surface import UvSurface, surface_edges, uv_surface
@@ -84,7 +84,7 @@ def _by_region(head: HeadModel, surface: UvSurface) -> NDArray[np.float32]:
     names = [name for name in REGIONS if name in masks]
     soft = averaged(np.stack([masks[name] for name in names], 1).astype(float), surface_edges(head), ROUNDS)
     fields = dict(zip(names, surface.smooth(soft, head.faces).T, strict=True))
-    base = load_base_skin(surface.size).regions
+    base = base_skin(head, surface.size).regions
     fields["lips"] = surface.flat(cv2.GaussianBlur(base["lips"], (0, 0), 0.003 * surface.size))
     values = np.tile(np.array([PLAIN_ROUGHNESS, PLAIN_SPECULAR], np.float32), (len(surface.faces), 1))
     for name in REGIONS:

@@ -211,7 +211,8 @@ def _finish(
 
     info = footage.info
     size = info.width, info.height
-    head = load_head("open", options.model_folder)
+    name = options.head_model if actor is None else actor.report.get("head_model", "open")
+    head = load_head(name, options.model_folder)
     progress.stage("Solving the head", 0.54)
     performer, pictures = find_performer(footage, followed, fps, head, actor, options, progress)
     progress.stage("Solving the performance", 0.62)

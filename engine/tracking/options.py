@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..options import DeviceName
+from ..options import DeviceName, HeadName
 
 Smoothing = Literal["take", "streaming", "none"]
 
@@ -28,6 +28,7 @@ class TrackOptions:
         contacts: make blinks close and lips meet where they were seen to.
         texture_size: of a head solved from the clip, pixels.
         device: where torch runs.
+        head_model: of a head solved from the clip; a given head keeps its own.
         model_folder: where the user's own model files are looked for.
         preview: write the side-by-side video.
         keep_partial: leave what was followed in the result's folder when the job is cancelled; the same job goes on.
@@ -47,6 +48,7 @@ class TrackOptions:
     contacts: bool = True
     texture_size: int = 2048
     device: DeviceName = "auto"
+    head_model: HeadName = "open"
     model_folder: Path | None = None
     preview: bool = True
     keep_partial: bool = True
