@@ -120,6 +120,8 @@ def first_guess(
     Returns:
         The guess, and a sentence for the report where the regressor cannot be used.
     """
+    if head.name != "open":
+        return None, ()
     try:
         if load_regressor().texture != model.name:
             return None, ()

@@ -16,7 +16,9 @@ FINEST = 1024
 NEIGHBOURS = 3
 """Nearest texels that a colour is the mean of."""
 FARTHEST = 0.012
-"""Metres on the open head beyond which a texel of another head has no counterpart."""
+"""Metres beyond which a texel has no counterpart on the other head."""
+SKIN, EYE = 0, 0.012
+"""The number of skin among kinds; metres that an eyeball's radius is taken for."""
 
 
 def base_skin(head: HeadModel, size: int) -> BaseSkin:
@@ -33,41 +35,63 @@ def base_skin(head: HeadModel, size: int) -> BaseSkin:
 
 @lru_cache(maxsize=2)
 def _carried(head: HeadModel, size: int) -> BaseSkin:
-    from ..heads.adopt import open_head_places
+    from ..heads.complete import open_head_on
     from ..heads.loader import load_head
 
-    return carried_skin(head, open_head_places(head), load_head(), size)
+    return carried_skin(head, open_head_on(head).vertices, load_head(), size)
 
 
-def carried_skin(head: HeadModel, places: NDArray, source: HeadModel, size: int) -> BaseSkin:
+def carried_skin(head: HeadModel, drawn: NDArray, source: HeadModel, size: int) -> BaseSkin:
     """A base skin laid over another head, material by material: skin gives skin, eyes give eyes.
 
     Args:
         head: whose UV it is for.
-        places: (V,3) metres, where each of its vertices lies on the mean of `source`; NaN where nowhere.
+        drawn: (V,3) metres, where the vertices of `source` lie on the mean of `head`.
         source: the open head.
         size: of the result.
     """
     surface, known = uv_surface(head, size), uv_surface(source, FINEST)
     skin = load_base_skin(FINEST)
     colours = known.flat(skin.albedo).astype(np.float32)
-    numbers = _numbers(known, skin)
     albedo = np.broadcast_to(colours.mean(0), (len(surface.texels), 3)).copy()
     regions = np.zeros(len(surface.texels), np.uint8)
-    wanted = surface.gather(places, head.faces)
-    there = known.gather(source.vertices, source.faces)
-    own, other = (_kind(h, s) for h, s in ((head, surface), (source, known)))
-    for kind in np.unique(own):
-        texels = np.nonzero((own == kind) & np.isfinite(wanted).all(1))[0]
-        sources = np.nonzero(other == kind)[0]
-        if len(texels) and len(sources):
-            near, index = _nearest(there[sources], wanted[texels])
-            texels, index = texels[near], sources[index[near]]
-            albedo[texels] = colours[index].mean(1)
-            regions[texels] = numbers[index[:, 0]]
+    texels, index = counterparts(head, drawn, source, size)
+    albedo[texels] = colours[index].mean(1)
+    regions[texels] = _numbers(known, skin)[index[:, 0]]
     picture = surface.padded(surface.picture(np.round(albedo).astype(np.uint8)))
     picture.setflags(write=False)
     return BaseSkin(picture, Regions(surface.picture(regions), size))
+
+
+def counterparts(
+    head: HeadModel, drawn: NDArray, source: HeadModel, size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which texels of a source head are those of another. Arguments as of `carried_skin`.
+
+    Returns:
+        (M,) texels of the head's surface at `size` that have counterparts, and (M,`NEIGHBOURS`) the nearest of the
+        source's at `FINEST`, nearest first.
+    """
+    surface, known = uv_surface(head, size), uv_surface(source, FINEST)
+    wanted, there = surface.gather(head.vertices, head.faces), known.gather(drawn, source.faces)
+    own, other = (_kind(h, s) for h, s in ((head, surface), (source, known)))
+    found = [(np.zeros(0, np.int64), np.zeros((0, NEIGHBOURS), np.int64))]
+    for kind in np.unique(own):
+        texels, sources = np.nonzero(own == kind)[0], np.nonzero(other == kind)[0]
+        if not len(sources):
+            continue
+        places = (there[sources], wanted[texels])
+        if kind != SKIN:  # eyes are of any size: what lies in the same direction
+            places = tuple(_directions(points) * EYE for points in places)
+        near, index = _nearest(*places)
+        found.append((texels[near], sources[index[near]]))
+    return np.concatenate([texels for texels, _ in found]), np.concatenate([index for _, index in found])
+
+
+def _directions(points: NDArray) -> NDArray:
+    """(N,3) unit vectors from the middle of an eyeball's points."""
+    arms = points - (points.min(0) + points.max(0)) / 2
+    return arms / np.maximum(np.linalg.norm(arms, axis=1, keepdims=True), 1e-9)
 
 
 def _numbers(surface: UvSurface, skin: BaseSkin) -> NDArray[np.uint8]:

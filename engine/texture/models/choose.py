@@ -11,6 +11,8 @@ from .model import TextureModel
 
 USERS_SIZE = 1024
 """Side of the textures that users' generators are brought to, texels."""
+CARRIED_SIZE = 512
+"""The same for other heads than the open one."""
 
 
 def texture_model(choice: str, model_folder: Path | None, head: HeadModel) -> TextureModel:
@@ -19,15 +21,20 @@ def texture_model(choice: str, model_folder: Path | None, head: HeadModel) -> Te
     Args:
         choice: "linear" or "ganfit".
         model_folder: where the user's own generator is looked for.
-        head: whose UV the textures are in.
+        head: whose UV the textures are in; models of the open head are laid over others.
     Raises:
-        EngineError: no such choice, or a head of another UV layout.
-        ModelFileError: the file is missing, damaged or of another kind.
+        EngineError: no such choice.
+        ModelFileError: a file is missing, damaged or of another kind.
     """
-    if head.name != "open":
-        raise EngineError(
-            f"The texture “{choice}” is made for the open head, not for “{head.name}”.", "Choose the texture “Photo”."
-        )
+    model = _of_open_head(choice, model_folder)
+    if head.name == "open":
+        return model
+    from .carried import CarriedTexture, from_open_head
+
+    return CarriedTexture(model, from_open_head(head, CARRIED_SIZE))
+
+
+def _of_open_head(choice: str, model_folder: Path | None) -> TextureModel:
     if choice == "linear":
         from .linear import load_linear
 
@@ -35,7 +42,9 @@ def texture_model(choice: str, model_folder: Path | None, head: HeadModel) -> Te
     if choice == "ganfit":
         own = FFHQ_UV_TEXTURE.find(model_folder)
         if own is not None:
-            return load_stylegan2_of(own, head)
+            from ...heads.loader import load_head
+
+            return load_stylegan2_of(own, load_head())
         from .small import SmallGeneratorTexture
 
         return SmallGeneratorTexture()

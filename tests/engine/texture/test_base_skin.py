@@ -41,13 +41,26 @@ def test_a_skin_laid_over_the_same_surface_is_the_same_skin(turned: HeadModel) -
 
 
 def test_where_nothing_corresponds_the_skin_is_plain(turned: HeadModel) -> None:
-    places = HEAD.vertices.copy()
+    drawn = HEAD.vertices.copy()
     lost = HEAD.vertices[:, 1] < np.median(HEAD.vertices[:, 1])
-    places[lost] = np.nan
+    drawn[lost] += 1.0
 
-    carried = carried_skin(turned, places, HEAD, SIZE)
+    carried = carried_skin(turned, drawn, HEAD, SIZE)
 
     surface = uv_surface(turned, SIZE)
-    without = surface.gather(lost[:, None].astype(np.float32), turned.faces)[:, 0] == 1
-    assert np.ptp(surface.flat(carried.albedo)[without], axis=0).max() == 0
-    assert not surface.flat(carried.regions["lips"])[without].any()
+    skin = turned.face_materials[surface.faces] == turned.material_names.index("skin")
+    low = surface.gather(HEAD.vertices, turned.faces)[:, 1] < np.median(HEAD.vertices[:, 1]) - 0.03
+    assert np.ptp(surface.flat(carried.albedo)[skin & low], axis=0).max() == 0
+    assert not surface.flat(carried.regions["lips"])[skin & low].any()
+
+
+def test_a_larger_eye_has_the_same_iris(turned: HeadModel) -> None:
+    grown = HEAD.vertices.copy()
+    eye = HEAD.regions["eye.L"]
+    grown[eye] = grown[eye].mean(0) + 1.4 * (grown[eye] - grown[eye].mean(0))
+    larger = replace(turned, name="larger", vertices=grown)
+
+    carried, plain = (carried_skin(head, HEAD.vertices, HEAD, SIZE) for head in (larger, turned))
+
+    both = carried.regions["iris"] * plain.regions["iris"]
+    assert both.sum() > 0.8 * plain.regions["iris"].sum()

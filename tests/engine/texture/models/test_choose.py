@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -35,8 +33,3 @@ def test_the_users_generator_goes_before_the_bundled_one(tmp_path) -> None:
 def test_an_unknown_choice_is_refused() -> None:
     with pytest.raises(EngineError, match="painted"):
         texture_model("painted", None, load_head())
-
-
-def test_another_head_has_another_layout() -> None:
-    with pytest.raises(EngineError, match="flame"):
-        texture_model("linear", None, replace(load_head(), name="flame"))
