@@ -15,7 +15,7 @@ from .devices import choose_device, single_threaded_torch, versions
 from .memory import within_memory
 from .options import ReconstructOptions
 from .progress import Progress
-from .result import Reconstruction
+from .result import OwnKeys, Reconstruction
 from .staging import staged_folder
 
 if TYPE_CHECKING:
@@ -230,6 +230,8 @@ def assemble(
         "seed": options.seed,
         "provenance": head.provenance,
     }
+    if parameters := own_parameters(head, fit):
+        report["parameters"] = parameters
     return Reconstruction(
         name=name,
         vertices=fit.neutral.astype(np.float32),
@@ -261,8 +263,33 @@ def assemble(
         confidence=texture.confidence,
         hair=hair,
         photo_view=photo_view,
+        own=own_keys(head, options.identity_keys),
         report=report,
     )
+
+
+def own_keys(head: HeadModel, identity_keys: int) -> OwnKeys | None:
+    """A research model's own parameters as displacements, where it has others than ARKit's units."""
+    model = head.published
+    if model is None or not model.expression_names[0].startswith("expression"):
+        return None
+    none = np.zeros((0, *head.vertices.shape), np.float16)
+    correctives = none if model.pose_correctives is None else model.pose_correctives.astype(np.float16)
+    shapes = model.identity_basis[:identity_keys].astype(np.float16)
+    return OwnKeys(shapes, model.expression_basis.astype(np.float16), correctives)
+
+
+def own_parameters(head: HeadModel, fit: HeadFit) -> dict[str, list[float]]:
+    """The head in a research model's own numbers; without the refinement, which the model does not have."""
+    from .heads.retarget import Retarget, fit_units
+
+    model = head.published
+    if model is None or "jaw" not in model.joint_names:
+        return {}
+    acted = Retarget.of(fit_units(model)).to_model(fit.expression[None])
+    numbers = {"shape": fit.identity, "expression": acted.expression[0], "jaw_pose": acted.jaw[0]}
+    numbers |= {"left_eye_pose": acted.left_eye[0], "right_eye_pose": acted.right_eye[0]}
+    return {name: [round(float(value), 5) for value in values] for name, values in numbers.items()}
 
 
 def write(result: Reconstruction, photo_pixels: np.ndarray, folder: Path, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What the loaders ask of meshes: pieces, nearest vertices and places, normals. NumPy, with torch to search."""
+"""What the loaders ask of meshes: pieces, nearest vertices and places, normals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-AT_ONCE = 1 << 24
-"""Distances that are looked at together."""
-CANDIDATES = 12
+AT_ONCE = 64
+"""Points whose nearest are sought together."""
+CANDIDATES = 8
 """Triangles tried for each point: those with the nearest middles."""
 
 
@@ -28,25 +28,49 @@ def pieces(faces: NDArray, count: int) -> Ints:
 
 
 def nearest(points: NDArray, targets: NDArray, count: int = 1) -> tuple[Ints, Floats]:
-    """The nearest targets (M,D) of each point (N,D): indices and distances (N,count), nearest first."""
-    import torch
+    """The nearest targets (M,3) of each point (N,3): indices and distances (N,count), nearest first."""
+    points, targets = np.asarray(points, np.float64), np.asarray(targets, np.float64)
+    count = min(count, len(targets))
+    rows, far = np.empty((len(points), count), np.int64), np.empty((len(points), count))
+    order = _curve(points)
+    for start in range(0, len(points), AT_ONCE):
+        chosen = order[start : start + AT_ONCE]
+        part = points[chosen]
+        middle = part.mean(0)
+        apart = np.linalg.norm(targets - middle, axis=1)
+        radius = np.linalg.norm(part - middle, axis=1).max()
+        # Whatever is among the nearest of some point lies no further from the middle than this.
+        near = np.flatnonzero(apart <= np.partition(apart, count - 1)[count - 1] + 2 * radius + 1e-12)
+        centred, goal = part - middle, targets[near] - middle
+        away = (goal**2).sum(1) - 2 * centred @ goal.T
+        if count > 1:
+            best = np.argpartition(away, count - 1, axis=1)[:, :count]
+            best = np.take_along_axis(best, np.take_along_axis(away, best, 1).argsort(1, kind="stable"), 1)
+        else:
+            best = away.argmin(1)[:, None]
+        rows[chosen] = near[best]
+        far[chosen] = np.linalg.norm(targets[rows[chosen]] - part[:, None], axis=2)
+    return rows, far
 
-    goal = torch.tensor(np.asarray(targets, np.float32))
-    step = max(AT_ONCE // max(len(goal), 1), 1)
-    rows, far = [], []
-    for start in range(0, len(points), step):
-        part = torch.tensor(np.asarray(points[start : start + step], np.float32))
-        # Matrix products would cost the last millimetres' digits.
-        away = torch.cdist(part, goal, compute_mode="donot_use_mm_for_euclid_dist")
-        found = away.topk(min(count, len(goal)), largest=False)
-        rows.append(found.indices)
-        far.append(found.values)
-    return torch.cat(rows).numpy(), torch.cat(far).numpy().astype(np.float64)
+
+def _curve(points: Floats) -> Ints:
+    """(N,) an order in which points that follow each other lie near each other (Morton 1966)."""
+    span = max(float(np.ptp(points, axis=0).max()), 1e-12) if len(points) else 1.0
+    cell = ((points - points.min(0, initial=np.inf)) / span * 63).astype(np.int64)
+    code = np.zeros(len(points), np.int64)
+    for bit in range(6):
+        for axis in range(3):
+            code |= (cell[:, axis] >> bit & 1) << (3 * bit + axis)
+    return np.argsort(code, kind="stable")
 
 
 def mirrored(vertices: NDArray, tolerance: float = 1e-4) -> NDArray[np.int32]:
     """(V,) the vertex nearest to each vertex's mirror image in x = 0; itself within `tolerance` of the midline."""
-    image = nearest(vertices * [-1, 1, 1], vertices)[0][:, 0]
+    flipped = vertices * [-1, 1, 1]
+    number = {place: row for row, place in enumerate(map(tuple, np.round(vertices, 6).tolist()))}
+    image = np.array([number.get(place, -1) for place in map(tuple, (np.round(flipped, 6) + 0.0).tolist())])
+    others = np.flatnonzero(image < 0)  # most heads are exactly symmetric
+    image[others] = nearest(flipped[others], vertices)[0][:, 0]
     middle = np.abs(vertices[:, 0]) < tolerance
     return np.where(middle, np.arange(len(vertices)), image).astype(np.int32)
 

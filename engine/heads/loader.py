@@ -1,4 +1,4 @@
-"""Loads parametric heads by name. The open head is bundled; others come from the user's own files."""
+"""Loads parametric heads by name or path. The open head is bundled; others come from the user's own files."""
 
 from __future__ import annotations
 
@@ -20,24 +20,107 @@ TEXT_FIELDS = (
     "name", "material_names", "asymmetry_start", "expression_names", "joint_names", "provenance",
 )  # fmt: skip
 """Fields of `HeadModel` kept in the file's header; the rest are arrays."""
-FLAME_FILES = ("flame2023_Open.pkl", "flame2023.pkl", "generic_model.pkl")
-"""FLAME files that are looked for, by the names their owner gives them."""
+FLAME_FILES = (
+    "flame2023_Open.pkl", "flame2023.pkl", "flame2023_no_jaw.pkl", "generic_model.pkl", "flame2023_Open.npz",
+    "flame2023.npz", "flame2023_no_jaw.npz", "generic_model.npz", "flame.safetensors",
+)  # fmt: skip
+"""FLAME files that are looked for, by the names their owner gives them; the first found wins."""
+ICT_FOLDERS = ("", "FaceXModel", "ICT-FaceKit/FaceXModel", "ICT-FaceKit")
+"""Where ICT-FaceKit is looked for."""
+SUPPORTED = (
+    "Choose a head written by this program (.safetensors), a FLAME model (.pkl or .npz), ICT-FaceKit's folder "
+    "FaceXModel, or a folder with one of these."
+)
 
 
 def load_head(name: str = "open", model_folder: str | Path | None = None) -> HeadModel:
     """A head model, read once and then shared: do not write into its arrays.
 
+    The user's models are completed with landmarks, regions and ARKit's units from the open head (`arkit_head`), which
+    takes seconds the first time.
+
     Args:
-        name: "open" (bundled) or "flame" (the user's file).
-        model_folder: where the user keeps model files.
+        name: "open" (bundled), "flame" or "ict" (the user's files).
+        model_folder: where the user keeps model files; folders in it are looked into as well.
     Raises:
         ModelFileError: no such model, or its file is missing or damaged.
     """
     if name == "open":
         return _read_cached(DATA_FOLDER / OPEN_HEAD)
-    if name == "flame":
-        raise _flame_error(model_folder)
-    raise ModelFileError(f"There is no head model named '{name}'.", "Choose 'open' or 'flame'.")
+    if name not in ("flame", "ict"):
+        raise ModelFileError(f"There is no head model named '{name}'.", "Choose 'open', 'flame' or 'ict'.")
+    folder = Path(model_folder) if model_folder else None
+    found = None if folder is None else (find_flame(folder) if name == "flame" else find_ict(folder))
+    if found is None:
+        raise _flame_error(model_folder) if name == "flame" else _ict_error(model_folder)
+    return _complete_cached(found, _state(found))
+
+
+def load(path: Path) -> HeadModel:
+    """See `engine.heads.load`."""
+    from .flame import load_flame
+    from .ict import NEUTRAL, load_ict
+
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read ({error.strerror}).", "See that you may read it.") from error
+    if folder:
+        if found := find_ict(path):
+            return load_ict(found)
+        if found := find_flame(path) or next((one for one in [path / OPEN_HEAD] if one.is_file()), None):
+            return load(found)
+        raise ModelFileError(f"The folder {path} has no head model.", SUPPORTED)
+    if path.name == NEUTRAL:
+        return load_ict(path.parent)
+    if path.suffix.lower() == ".safetensors" and is_own(path):
+        return read_head(path)
+    if path.suffix.lower() not in (".pkl", ".npz", ".safetensors", "") and path.is_file():
+        raise ModelFileError(f"The file {path} is no head model.", SUPPORTED)
+    return load_flame(path)
+
+
+def find_flame(folder: Path) -> Path | None:
+    """The user's FLAME file in a folder, or in one of its folders."""
+    try:
+        places = [folder, *sorted(place for place in folder.iterdir() if place.is_dir())]
+    except OSError:
+        return None
+    return next((place / name for place in places for name in FLAME_FILES if (place / name).is_file()), None)
+
+
+def find_ict(folder: Path) -> Path | None:
+    """ICT-FaceKit's FaceXModel: the folder itself or one in it."""
+    from .ict import is_ict
+
+    return next((folder / name for name in ICT_FOLDERS if is_ict(folder / name)), None)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a safetensors file is a head in our own layout; a damaged one counts as such."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return METADATA_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return True
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes when a file is replaced: time and size."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise ModelFileError(f"The file {path} cannot be read ({error.strerror}).", "Choose it again.") from error
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=2)
+def _complete_cached(path: Path, state: tuple[int, int]) -> HeadModel:
+    from .arkit import arkit_head
+
+    return arkit_head(load(path))
 
 
 @lru_cache(maxsize=4)
@@ -93,4 +176,13 @@ def _flame_error(model_folder: str | Path | None) -> ModelFileError:
         f"FLAME was asked for, but none of its files ({names}) was found {place}.",
         "Download FLAME 2023 Open from flame.is.tue.mpg.de, put flame2023_Open.pkl into the model folder of the "
         "preferences (or --model-folder), or use the open head.",
+    )
+
+
+def _ict_error(model_folder: str | Path | None) -> ModelFileError:
+    place = f"in {model_folder}" if model_folder else "because no model folder is set"
+    return ModelFileError(
+        f"ICT-FaceKit was asked for, but its folder FaceXModel was not found {place}.",
+        "Clone github.com/ICT-VGL/ICT-FaceKit into the model folder of the preferences (or --model-folder), or use the "
+        "open head.",
     )

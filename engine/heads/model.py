@@ -103,6 +103,7 @@ class HeadModel:
             them in place. FLAME's layers regress joints from the head with its expression.
         eyelid_basis: (2,V,3) displacement of the left and the right lid when shut, or None.
         contour: the contour that slides as the head turns, or None.
+        published: the model with the expressions its owner gives it, where these are ARKit's units instead, or None.
     """
 
     name: str
@@ -133,6 +134,7 @@ class HeadModel:
     joint_expression_basis: FloatArray | None = None
     eyelid_basis: FloatArray | None = None
     contour: SlidingContour | None = None
+    published: HeadModel | None = None
 
     def forward(
         self,

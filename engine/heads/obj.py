@@ -12,6 +12,8 @@ from ..errors import ModelFileError
 
 MOST_BYTES = 512 << 20
 """The largest OBJ file that is read."""
+NUMBERS = b"0123456789+-.eE \t\r\n"
+"""What plain numbers in lines are written with."""
 CURE = "Get the file again from its owner."
 NO_FILE = "Choose a file that is there and that you may read."
 
@@ -41,7 +43,7 @@ def read_obj(path: Path) -> ObjMesh:
     Raises:
         ModelFileError: it is missing, too large, no OBJ, cut off, or has faces without vertices.
     """
-    lines = _lines(path)
+    lines = _bytes(path).split(b"\n")
     try:
         vertices, uv = _numbers(lines, b"v ", 3), _numbers(lines, b"vt ", 2)
         corners, materials, names = _faces(lines)
@@ -68,8 +70,13 @@ def read_obj_vertices(path: Path, count: int) -> NDArray[np.float64]:
     Raises:
         ModelFileError: it is missing, too large, no OBJ, or has another number of vertices.
     """
+    data = _bytes(path)
+    ends = [place for kind in (b"\nvt", b"\nvn", b"\nf ") if (place := data.find(kind)) >= 0]
+    block = data[max(data.find(b"\nv "), 0) : min(ends, default=len(data))]
     try:
-        vertices = _numbers(_lines(path), b"v ", 3)
+        if len(block.translate(None, NUMBERS)) == block.count(b"\nv ") == count:  # nothing but plain lines: fast
+            return np.fromstring(block.replace(b"v", b" "), np.float64, sep=" ").reshape(count, 3)
+        vertices = _numbers(data.split(b"\n"), b"v ", 3)
     except (ValueError, IndexError) as error:
         raise ModelFileError(f"The file {path} is no OBJ file ({str(error)[:80]}).", CURE) from error
     if len(vertices) != count:
@@ -77,12 +84,12 @@ def read_obj_vertices(path: Path, count: int) -> NDArray[np.float64]:
     return vertices
 
 
-def _lines(path: Path) -> list[bytes]:
+def _bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise ModelFileError(f"The file {path} has {size / 1e9:.1f} GB, more than any head.", "Choose another.")
-        return path.read_bytes().split(b"\n")
+        return path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"The file {path} cannot be read ({error.strerror}).", NO_FILE) from error
 
@@ -93,11 +100,13 @@ def _numbers(lines: list[bytes], kind: bytes, width: int) -> NDArray[np.float64]
     Raises:
         ValueError: a line has too few, or what is no finite number.
     """
-    rows = [line[len(kind) :].split() for line in lines if line.startswith(kind)]
-    flat = np.array([number for row in rows for number in row[:width]], np.float64)
-    if flat.size != len(rows) * width or not np.isfinite(flat).all():
+    rows = [line for line in lines if line.startswith(kind)]
+    if not rows:
+        return np.zeros((0, width))
+    flat = np.array(b" ".join(rows).replace(kind, b"").split(), np.float64)
+    if flat.size % len(rows) or flat.size < width * len(rows) or not np.isfinite(flat).all():
         raise ValueError(f"a line “{kind.decode().strip()}” without {width} numbers")
-    return flat.reshape(-1, width)
+    return flat.reshape(len(rows), -1)[:, :width]
 
 
 def _faces(lines: list[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[str, ...]]:

@@ -12,6 +12,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,9 @@ def bend(points: Floats) -> Floats:
     return moved + np.stack([widen, np.zeros(len(points)), ahead], 1)
 
 
+@lru_cache(maxsize=1)
 def make_toy(seed: int = 0) -> ToyFlame:
-    """The toy's arrays; the same for the same seed."""
+    """The toy's arrays; the same for the same seed. Made once: do not write into them."""
     random = np.random.default_rng(seed)
     head = load_head("open")
     used, faces = _template(head, random)
