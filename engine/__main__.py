@@ -56,6 +56,12 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
         default="mediapipe",
         help="whose points the head is fitted to: MediaPipe's, the engine's own network's, or both",
     )
+    job.add_argument(
+        "--start",
+        choices=("points", "smirk", "fast"),
+        default="points",
+        help="believe SMIRK's answer beside the points, or take it alone (fast); needs its file and FLAME's",
+    )
     add_common_arguments(job)
 
 
@@ -72,6 +78,7 @@ def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
         model_folder=arguments.model_folder,
         hair=arguments.hair,
         points=arguments.points,
+        start=arguments.start,
         seed=arguments.seed,
     )
 

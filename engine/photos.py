@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError, FaceError, MediaError
+from .fitting import brought
 from .fitting.pose import yaw_pitch_roll
 from .fitting.recognised import recognise
 from .fitting.sighting import gather
@@ -138,7 +139,10 @@ def look_at(number: int, path: Path, head: HeadModel, options: ReconstructOption
     sighting = gather(head, face, view.points, options.points)
     focal = options.focal_length_px or photo.focal_length_px
     known = recognise(head, photo.pixels, face.landmarks)
-    problem = state_problem(head, sighting, photo.width, photo.height, focal, face.blendshapes, known.belief)
+    start = brought.look(head, photo.pixels, face.landmarks, options)
+    scores = face.blendshapes if start is None else start.with_scores(face.blendshapes)
+    belief = known.belief if start is None else start.belief() or known.belief
+    problem = state_problem(head, sighting, photo.width, photo.height, focal, scores, belief)
     solution = run_stages(problem, ITERATIONS[options.quality], progress)
     return Look(
         number, path, photo.width, photo.height, face, view, problem, solution, sharpness(photo.pixels, face),

@@ -103,6 +103,7 @@ def solve_face(
     """
     device = choose_device(options.device)
 
+    from .fitting.brought import look
     from .fitting.recognised import recognise
     from .fitting.sighting import gather
     from .fitting.solve import fit_head
@@ -119,7 +120,8 @@ def solve_face(
         sighting = gather(head, face, view.points, options.points)
         known = recognise(head, photo.pixels, face.landmarks)
         face = replace(face, warnings=(*face.warnings, *known.notices))
-        fit = fit_head(head, face, photo, options, progress, sighting, known.belief)
+        start = look(head, photo.pixels, face.landmarks, options)
+        fit = fit_head(head, face, photo, options, progress, sighting, known.belief, start)
     progress.stage("Painting the skin", 0.4)
     facts: dict[str, Any] = {}
     if options.texture == "photo":

@@ -27,6 +27,11 @@ HEAD_MODELS = (
     ("FLAME", "FLAME", "Your FLAME file, from the model folder, with its own shape and expression keys"),
     ("ICT", "ICT-FaceKit", "Your copy of ICT-FaceKit, from the model folder"),
 )
+STARTS = (
+    ("POINTS", "Points", "Fit the head to the face's points"),
+    ("SMIRK", "SMIRK", "Believe SMIRK's shape and expression beside the points; needs its file and FLAME's"),
+    ("FAST", "SMIRK Alone", "Take SMIRK's head as it is: fastest; needs its file and FLAME's"),
+)
 TEXTURES = (
     ("PHOTO", "Photo", "The photo's own skin, freed of its light and completed"),
     ("GANFIT", "GANFit", "Skin that a generator paints, fitted to the photo with the shape: even light, no seams"),
@@ -54,6 +59,7 @@ class ReconstructChoices:
     head_model: EnumProperty(
         name="Head Model", description="Whose head is fitted to the photo", items=HEAD_MODELS, default="OPEN"
     )
+    start: EnumProperty(name="Start From", description="What the fit begins with", items=STARTS, default="POINTS")
     texture: EnumProperty(name="Texture", description="Where the skin comes from", items=TEXTURES, default="PHOTO")
     texture_size: EnumProperty(
         name="Texture Size", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
@@ -116,6 +122,7 @@ def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions
         texture_size=int(choices.texture_size),
         device=settings.device,
         head_model=choices.head_model.lower(),
+        start=choices.start.lower(),
         texture=choices.texture.lower(),
         quality=choices.quality.lower(),
         face_index=FACES_BY_SIZE.index(choices.face) or None,

@@ -14,6 +14,7 @@ from ..media.photo import Photo
 from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation
 from ..progress import Progress
+from .brought import Start, as_given
 from .deform import smooth_deformation
 from .detector import DetectorModel
 from .points import Coefficients, PointModel, embed, identity_points
@@ -25,6 +26,8 @@ from .size import growth
 from .solver import Evidence, Solution, State, solve_part
 
 Array = NDArray[np.float64]
+PLACING = 8
+"""Steps in which a given head is placed."""
 ITERATIONS = {"draft": 6, "standard": 12, "best": 25}
 
 
@@ -53,6 +56,7 @@ def fit_head(
     progress: Progress,
     sighting: Sighting | None = None,
     belief: Coefficients | None = None,
+    start: Start | None = None,
 ) -> HeadFit:
     """Solve camera, pose, identity, expression and refinement of a head from one photo.
 
@@ -64,12 +68,18 @@ def fit_head(
         progress: polled for cancellation at every step.
         sighting: the evidence; None takes the observation's points, calibrated for photos.
         belief: prior of the identity, see `engine.fitting.recognised`; None: any head of the model.
+        start: a regressor's answer, see `engine.fitting.brought`.
     """
     focal = options.focal_length_px or photo.focal_length_px
     sighting = mesh_sighting(head, observation) if sighting is None else sighting
-    problem = state_problem(head, sighting, photo.width, photo.height, focal, observation.blendshapes, belief)
-    iterations = ITERATIONS[options.quality]
-    solution = run_stages(problem, iterations, progress)
+    scores = observation.blendshapes
+    if start is not None:
+        scores, belief = start.with_scores(scores), start.belief() or belief
+    problem = state_problem(head, sighting, photo.width, photo.height, focal, scores, belief)
+    if start is not None and options.start == "fast":
+        solution = place(head, problem, start, progress)
+    else:
+        solution = run_stages(problem, ITERATIONS[options.quality], progress)
     return describe(head, observation, photo, problem, solution)
 
 
@@ -141,6 +151,17 @@ def run_stages(problem: Problem, iterations: int, progress: Progress) -> Solutio
         if not groups:
             evidence = replace(evidence, metres_per_pixel=state.translation[2] / state.focal)
     assert solution is not None
+    return solution
+
+
+def place(head: HeadModel, problem: Problem, start: Start, progress: Progress) -> Solution:
+    """Pose and camera alone, of the head that a regressor saw."""
+    state = replace(problem.start, values=as_given(head, problem.start.values, problem.points.groups, start))
+    evidence = problem.evidence
+    for _ in range(2):
+        solution = solve_part(biased_points(problem, state), evidence, state, (), PLACING, check=progress.check)
+        state = solution.state
+        evidence = replace(evidence, metres_per_pixel=state.translation[2] / state.focal)
     return solution
 
 

@@ -244,11 +244,12 @@ def _write_companions(folder: Path, toy: ToyFlame) -> None:
     ibug = head.embeddings["ibug"].positions(head.vertices.astype(np.float64), head.faces)
     full = placed(ibug)
     yaws = np.concatenate([np.arange(40), -np.arange(1, 40)])
-    slid = [placed(ibug[:17] - [0, 0, 2e-4 * abs(yaw)]) for yaw in yaws.tolist()]
+    back = 2e-4 * np.abs(yaws)[:, None, None] * [0, 0, 1]
+    slid = placed((ibug[:17] - back).reshape(-1, 3))
     held = {
         "static_lmk_faces_idx": full.face[17:], "static_lmk_bary_coords": full.weights[17:],
-        "dynamic_lmk_faces_idx": np.stack([one.face for one in slid]),
-        "dynamic_lmk_bary_coords": np.stack([one.weights for one in slid]),
+        "dynamic_lmk_faces_idx": slid.face.reshape(79, 17),
+        "dynamic_lmk_bary_coords": slid.weights.reshape(79, 17, 3),
         "full_lmk_faces_idx": full.face[None], "full_lmk_bary_coords": full.weights[None],
     }  # fmt: skip
     np.save(folder / "landmark_embedding.npy", np.array(held, dtype=object), allow_pickle=True)

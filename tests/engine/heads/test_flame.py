@@ -121,7 +121,8 @@ def test_eyeballs_are_materials_and_left_is_the_persons_left(toy_head: HeadModel
     for slot, side in ((1, 1), (2, -1)):
         ball = head.vertices[head.faces[head.face_materials == slot]]
         assert (side * ball[..., 0]).min() > 0
-    np.testing.assert_allclose(head.vertices[head.mirror][:, 0], -head.vertices[:, 0], atol=0.004)
+    apart = np.linalg.norm(head.vertices[head.mirror] * [-1, 1, 1] - head.vertices, axis=1)
+    assert np.quantile(apart, 0.95) < 0.001  # the toy's vertices are slid along the surface, each by itself
 
 
 def test_without_files_beside_it_the_model_still_has_a_face_and_eyes(toy: ToyFlame, tmp_path) -> None:
