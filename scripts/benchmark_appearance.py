@@ -69,6 +69,7 @@ class Setting:
     first: int
     photos: Path | None
     quality: str
+    textures: tuple[str, ...] = TEXTURES
 
 
 def known(setting: Setting) -> list[Table]:
@@ -77,7 +78,7 @@ def known(setting: Setting) -> list[Table]:
     errors: dict[tuple[str, int], list[AppearanceError]] = {}
     for person, head in _people(setting, max(setting.counts)):
         for count in setting.counts:
-            for texture in TEXTURES:
+            for texture in setting.textures:
                 some = replace(person, photos=person.photos[:count], lights=person.lights[:count])
                 found = reconstructed(list(some.photos), texture, setting.quality)
                 if found is not None:
@@ -210,11 +211,14 @@ def main() -> None:
     parser.add_argument("--counts", default="1,3,5", help="photos of each person that are tried")
     parser.add_argument("--first", type=int, default=5000, help="seed of the first person")
     parser.add_argument("--photos", type=Path, help="folder of real photos")
+    parser.add_argument("--textures", default=",".join(TEXTURES), help="ways that are tried on known people")
     parser.add_argument("--quality", choices=QUALITIES, default="standard")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     given = parser.parse_args()
     counts = tuple(int(count) for count in given.counts.split(","))
-    setting = Setting(given.wardrobe, given.people, counts, given.first, given.photos, given.quality)
+    setting = Setting(
+        given.wardrobe, given.people, counts, given.first, given.photos, given.quality, tuple(given.textures.split(","))
+    )
     tables = [table for name in given.only.split(",") for table in SECTIONS[name](setting)]
     print(f"Machine: {describe_machine()}\n")
     print("\n".join(table.markdown() for table in tables))

@@ -24,6 +24,8 @@ from .parameters import Layout, Usual, usual_view
 from .regressed import Regressed
 
 WEIGHTS = Path(__file__).parent / "data" / "regressor.safetensors"
+OF_TEXTURE = {"linear": WEIGHTS, "Small generator": WEIGHTS.with_name("regressor_generator.safetensors")}
+"""The bundled regressors by the texture model whose latents they know; shape and camera they share."""
 KINDS = {"fastganfit": FastganfitNetwork, "pooled": PooledNetwork}
 CURE = "Train one for it: `python -m engine.training regressor`."
 
@@ -92,16 +94,19 @@ def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def load_regressor(weights: Path | None = None, model_folder: Path | None = None) -> LoadedRegressor:
+def load_regressor(
+    weights: Path | None = None, model_folder: Path | None = None, texture: str = "linear"
+) -> LoadedRegressor:
     """Read a regressor, once.
 
     Args:
-        weights: file written by `python -m engine.training export`; None for the bundled one.
+        weights: file written by `python -m engine.training export`; None for a bundled one.
+        texture: name of the texture model that the bundled one should know, if one does.
         model_folder: where the user's ArcFace is, for a regressor that was trained on it.
     Raises:
         ModelFileError: the file is missing, damaged or another network's, or its recognition network is missing.
     """
-    path = weights or WEIGHTS
+    path = weights or OF_TEXTURE.get(texture, WEIGHTS)
     if not path.is_file():
         cure = "Choose a file that is there." if weights else "Install the add-on again."
         raise ModelFileError(f"The regressor {path} is missing.", f"{cure} Or {CURE[0].lower()}{CURE[1:]}")
@@ -163,7 +168,7 @@ def regress(
         ModelFileError: the file is missing, damaged, or was trained for another head.
         EngineError: the points lie in one place.
     """
-    regressor = load_regressor(weights, model_folder)
+    regressor = load_regressor(weights, model_folder, "linear" if texture is None else texture.name)
     if regressor.head != head.name or regressor.network.heads.layout.identity != len(head.identity_basis):
         raise ModelFileError(
             f"The regressor {weights or WEIGHTS} is for the head “{regressor.head}”, not for “{head.name}”.", CURE

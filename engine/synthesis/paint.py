@@ -123,7 +123,7 @@ def first_guess(
     if head.name != "open":
         return None, ()
     try:
-        if load_regressor().texture != model.name:
+        if load_regressor(texture=model.name).texture != model.name:
             return None, ()
         found = regress(pixels, landmarks, head, model)
     except ModelFileError as error:

@@ -100,13 +100,20 @@ def test_a_large_photo_is_reduced_and_its_fit_is_not(world) -> None:
     assert view.fit.camera.width == 1600
 
 
-def test_the_regressor_guesses_only_for_its_own_texture_model(world) -> None:
-    points = world.fit.landmarks_model
+@pytest.mark.parametrize(("choice", "latent"), [("linear", 29), ("ganfit", 40)])
+def test_there_is_a_regressor_for_each_bundled_texture_model(world, choice: str, latent: int) -> None:
+    model = texture_model(choice, None, world.head)
 
-    linear, _ = first_guess(world.head, world.pixels, points, texture_model("linear", None, world.head))
-    generated, _ = first_guess(world.head, world.pixels, points, texture_model("ganfit", None, world.head))
+    guess, notices = first_guess(world.head, world.pixels, world.fit.landmarks_model, model)
 
-    assert linear is not None
-    assert linear.latent.shape == (29,)
-    assert linear.light.shape == (9, 3)
-    assert generated is None
+    assert guess is not None
+    assert guess.latent.shape == (latent,)
+    assert guess.light.shape == (9, 3)
+    assert notices == ()
+
+
+def test_no_regressor_guesses_for_another_texture_model_or_head(world) -> None:
+    points, flame = world.fit.landmarks_model, replace(world.head, name="flame")
+
+    assert first_guess(world.head, world.pixels, points, world.model) == (None, ())
+    assert first_guess(flame, world.pixels, points, texture_model("linear", None, world.head)) == (None, ())
