@@ -6,16 +6,19 @@ from typing import Any
 
 import bpy
 
-from ..engine.models.registry import MODELS
 from ..operators import heads, light, surface, utility
-from ..operators.addon import PACKAGE, absolute, engine_settings
+from ..operators.addon import absolute
 from ..operators.job import SeveralJob, TrackJob
+from ..operators.models import ModelsJob
 from ..operators.options import scene_settings
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
 from .preferences import draw_error
 from .text import wrapped
 from .thumbnail import thumbnail_of
+
+ELSEWHERE = (SeveralJob, TrackJob, ModelsJob)
+"""Jobs that other panels show."""
 
 
 class SidebarPanel:
@@ -61,11 +64,11 @@ class LIKENESS_PT_reconstruct(SidebarPanel, bpy.types.Panel):
         row = column.row(align=True)
         row.prop(settings, "photo", text="")
         row.operator(utility.LIKENESS_OT_pick_photo.bl_idname, text="", icon="FILE_FOLDER")
-        if running is None or isinstance(running, (SeveralJob, TrackJob)):
+        if running is None or isinstance(running, ELSEWHERE):
             self.draw_button(layout, settings)
         else:
             draw_progress(layout, running)
-        if SESSION.error is not None and not isinstance(SESSION.job, (SeveralJob, TrackJob)):
+        if SESSION.error is not None and not isinstance(SESSION.job, ELSEWHERE):
             draw_error(layout, context, SESSION.error)
 
     def draw_button(self, layout: Any, settings: Any) -> None:
@@ -90,7 +93,7 @@ class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
         layout = options_layout(self)
         settings = scene_settings(context)
         column = layout.column()
-        for name in ("head_model", "quality", "texture", "texture_size", "face", "hair"):
+        for name in ("head_model", "start", "quality", "texture", "texture_size", "face", "hair"):
             column.prop(settings, name)
         column.separator()
         column.prop(settings, "identity_keys")
@@ -183,26 +186,3 @@ class LIKENESS_PT_provenance(SidebarPanel, bpy.types.Panel):
         for line in heads.licences(head) if head else ():
             for part in wrapped(context, line):
                 column.label(text=part)
-
-
-class LIKENESS_PT_models(SidebarPanel, bpy.types.Panel):
-    """Model files: which are there, and where the others come from"""
-
-    bl_label = "Models"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """One block a model, then the way to the preferences."""
-        layout: Any = self.layout
-        folder = engine_settings().model_folder
-        for model in MODELS:
-            found = model.find(folder)
-            column = layout.column(align=True)
-            column.label(text=model.title, icon="CHECKMARK" if found else "RADIOBUT_OFF")
-            state = model.licence if found else "optional, not found"
-            for line in wrapped(context, f"{model.purpose} ({state})"):
-                column.label(text=line, icon="BLANK1")
-            if found is None and model.source:
-                row = column.row()
-                row.operator("wm.url_open", text="Get It", icon="URL").url = model.source
-        layout.operator("preferences.addon_show", text="Engine and Folders", icon="PREFERENCES").module = PACKAGE

@@ -11,6 +11,7 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..operators.addon import PACKAGE, user_folder
+from ..operators.models import ModelsJob
 from ..operators.session import SESSION
 from ..operators.utility import LIKENESS_OT_check_engine
 from .text import wrapped
@@ -51,16 +52,24 @@ class LIKENESS_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "cache_folder", placeholder=str(user_folder("cache")))
         layout.separator()
         draw_engine(layout, context)
+        layout.separator()
+        from .models_panel import draw_models  # it draws errors with what is below
+
+        layout.use_property_split = False
+        layout.label(text="Models", icon="FILE_3D")
+        draw_models(layout, context)
 
 
 def draw_engine(layout: Any, context: bpy.types.Context) -> None:
     """The Check Engine button with what it found."""
     running = SESSION.running
-    if running is not None:
+    if isinstance(running, ModelsJob):
+        layout.label(text="The engine is at work, see below", icon="INFO")
+    elif running is not None:
         layout.progress(factor=running.fraction, text=f"{running.title}: {running.stage}")
     else:
         layout.operator(LIKENESS_OT_check_engine.bl_idname, icon="CHECKMARK")
-    if SESSION.error is not None:
+    if SESSION.error is not None and not isinstance(SESSION.job, ModelsJob):
         draw_error(layout, context, SESSION.error)
     elif SESSION.engine_report is not None:
         draw_report(layout, SESSION.engine_report)

@@ -9,11 +9,11 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..operators import animate, heads, light, several, takes, utility
+from ..operators import animate, heads, light, models, several, takes, utility
 from ..operators.addon import COMMAND
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
-from . import clip_panels, panels, several_panel, thumbnail
+from . import clip_panels, models_panel, panels, several_panel, thumbnail
 from .preferences import LIKENESS_AP_preferences
 from .settings import LIKENESS_PG_clip, LIKENESS_PG_photo, LIKENESS_PG_settings, LIKENESS_PG_several
 
@@ -47,6 +47,14 @@ CLASSES: tuple[type, ...] = (
     heads.LIKENESS_OT_select_camera,
     light.LIKENESS_OT_photo_light,
     heads.LIKENESS_OT_open_folder,
+    models.LIKENESS_OT_run_models,
+    models.LIKENESS_OT_locate_model,
+    models.LIKENESS_OT_forget_model,
+    models.LIKENESS_OT_scan_models,
+    models.LIKENESS_OT_check_models,
+    models.LIKENESS_OT_convert_model,
+    models.LIKENESS_OT_download_model,
+    models.LIKENESS_OT_unfold_model,
     panels.LIKENESS_PT_reconstruct,
     panels.LIKENESS_PT_options,
     several_panel.LIKENESS_PT_several,
@@ -54,7 +62,7 @@ CLASSES: tuple[type, ...] = (
     clip_panels.LIKENESS_PT_animate_options,
     panels.LIKENESS_PT_head,
     panels.LIKENESS_PT_provenance,
-    panels.LIKENESS_PT_models,
+    models_panel.LIKENESS_PT_models,
 )
 
 

@@ -209,7 +209,7 @@ def _drawn(
             pulled, (goal - start[skin]) * pulled[:, None], anchors, start, number, source.faces, schedule.landmark
         )
         ring = laplacian(edges, np.full(len(edges), stiffness), np.full(len(skin), 1e-6))
-        moved = solve(_sum(ring, system), right, moved, 1e-4)
+        moved = solve(_sum(ring, system), right, moved, 1e-3)
     result = start.copy()
     result[skin] += moved
     return result

@@ -69,6 +69,7 @@ def convert_flame(source: Path, target: Path) -> None:
     Raises:
         ModelFileError: the source is no FLAME model. OutputError: the target cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = read_flame(source)
@@ -80,10 +81,8 @@ def convert_flame(source: Path, target: Path) -> None:
     }  # fmt: skip
     try:
         save_file({name: np.ascontiguousarray(array) for name, array in kept.items()}, target)
-    except OSError as error:
-        raise OutputError(
-            f"The file {target} cannot be written ({error.strerror}).", "Choose another folder."
-        ) from error
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"The file {target} cannot be written ({error}).", "Choose another folder.") from error
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -41,15 +41,13 @@ def nearest(points: NDArray, targets: NDArray, count: int = 1) -> tuple[Ints, Fl
         radius = np.linalg.norm(part - middle, axis=1).max()
         # Whatever is among the nearest of some point lies no further from the middle than this.
         near = np.flatnonzero(apart <= np.partition(apart, count - 1)[count - 1] + 2 * radius + 1e-12)
-        centred, goal = part - middle, targets[near] - middle
+        centred, goal = ((each - middle).astype(np.float32) for each in (part, targets[near]))
         away = (goal**2).sum(1) - 2 * centred @ goal.T
-        if count > 1:
-            best = np.argpartition(away, count - 1, axis=1)[:, :count]
-            best = np.take_along_axis(best, np.take_along_axis(away, best, 1).argsort(1, kind="stable"), 1)
-        else:
-            best = away.argmin(1)[:, None]
-        rows[chosen] = near[best]
-        far[chosen] = np.linalg.norm(targets[rows[chosen]] - part[:, None], axis=2)
+        best = near[np.argpartition(away, count - 1, axis=1)[:, :count] if count > 1 else away.argmin(1)[:, None]]
+        true = np.linalg.norm(targets[best] - part[:, None], axis=2)
+        rank = true.argsort(1, kind="stable")
+        rows[chosen] = np.take_along_axis(best, rank, 1)
+        far[chosen] = np.take_along_axis(true, rank, 1)
     return rows, far
 
 

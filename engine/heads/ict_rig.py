@@ -85,7 +85,8 @@ def _hinge(vertices: Floats, opened: Floats, slots: NDArray) -> tuple[Floats, Fl
 def _follows(vertices: Floats, opened: Floats, rotation: Floats, hinge: Floats) -> Floats:
     """(V,) how much of the jaw's turn each vertex takes part in when it opens, 0 to 1."""
     whole = (vertices - hinge) @ (rotation - np.eye(3)).T
-    return np.clip((opened * whole).sum(1) / np.maximum((whole**2).sum(1), 1e-8), 0, 1)
+    share: Floats = (opened * whole).sum(1) / np.maximum((whole**2).sum(1), 1e-8)
+    return share.clip(0, 1)
 
 
 def _weights(vertices: Floats, slots: NDArray, between: Floats, apart: float, jaw: Floats) -> Floats:
@@ -101,5 +102,5 @@ def _weights(vertices: Floats, slots: NDArray, between: Floats, apart: float, ja
 
 
 def _smooth(values: Floats, start: float, end: float) -> Floats:
-    t = np.clip((values - start) / (end - start), 0, 1)
-    return t * t * (3 - 2 * t)
+    t: Floats = np.clip((values - start) / (end - start), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

@@ -50,7 +50,15 @@ def load_head(name: str = "open", model_folder: str | Path | None = None) -> Hea
     if name not in ("flame", "ict"):
         raise ModelFileError(f"There is no head model named '{name}'.", "Choose 'open', 'flame' or 'ict'.")
     folder = Path(model_folder) if model_folder else None
-    found = None if folder is None else (find_flame(folder) if name == "flame" else find_ict(folder))
+    found = None
+    if folder is not None:
+        from ..models.registry import ICT_FACEKIT, flame_file
+
+        found = (
+            flame_file(folder) or find_flame(folder)
+            if name == "flame"
+            else find_ict(ICT_FACEKIT.find(folder) or folder)
+        )
     if found is None:
         raise _flame_error(model_folder) if name == "flame" else _ict_error(model_folder)
     return _complete_cached(found, _state(found))

@@ -93,7 +93,7 @@ def fit_units(head: HeadModel, settings: UnitSolve | None = None) -> UnitFit:
         base, turned = _posed(part, codes)
         for row, code in enumerate(codes):
             mixed = slope[:count] @ turned[row].T
-            normal = np.block([[fixed, mixed], [mixed.T, turned[row] @ turned[row].T]])
+            normal: Floats = np.block([[fixed, mixed], [mixed.T, turned[row] @ turned[row].T]]).astype(np.float64)
             lack = wanted[row] - base[row]
             right = np.concatenate([slope[:count] @ lack, turned[row] @ lack]) + normal @ code
             codes[row] = box_solve(normal + np.diag(ridge), right[None], lower, upper)[0]

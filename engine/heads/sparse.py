@@ -34,7 +34,7 @@ class SparseRows:
         order = np.argsort(rows, kind="stable")
         rows, columns, values = rows[order], columns[order], values[order]
         on = rows == columns
-        total = np.bincount(rows[on], values[on], count)
+        total = np.bincount(rows[on], values[on], count).astype(np.float64)
         return SparseRows(columns, values, np.searchsorted(rows, own), total)
 
     def __matmul__(self, dense: NDArray) -> Floats:

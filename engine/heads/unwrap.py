@@ -25,6 +25,8 @@ CORNER = 0.5 * (2**0.5 - 1) / (2**0.5 + 1)
 """Radius of the largest disc in a corner that the large disc of radius 1/2 leaves."""
 ROUNDS = 8
 """Times the weights are adapted to the stretch."""
+LOOSE, TIGHT = 1e-4, 1e-9
+"""Tolerances of the rounds before and of the last."""
 FRONT = 3.0
 """How much longer than at the back an edge at the front is meant to be: faces are looked at, not napes."""
 OFF_MIDDLE = 20.0
@@ -192,18 +194,19 @@ def _disc(places: Floats, faces: NDArray) -> Floats | None:
     angle = 2 * np.pi * np.cumsum(step) / step.sum()
     flat = np.zeros((len(places), 2))
     flat[rim] = np.stack([np.cos(angle), np.sin(angle)], 1)
-    best = None
-    weights, wanted = np.ones(len(edges)), _wanted(places, edges)
-    for _ in range(1 + ROUNDS):
-        flat = _embedded(flat, edges, weights, rim)
-        if not (_areas(flat, faces) > 0).all():
-            break
-        best = flat
+    even, wanted = np.ones(len(edges)), _wanted(places, edges)
+    weights = even
+    for _ in range(ROUNDS):
+        flat = _embedded(flat, edges, weights, rim, LOOSE)
         weights = weights * _stretch(flat, wanted, edges)
-    return None if best is None else _upright(best[:count], places[:count])
+    for final in (weights, even):  # the first folds only where its weights differ too much to solve for
+        flat = _embedded(flat, edges, final, rim, TIGHT)
+        if (_areas(flat, faces) > 0).all():
+            return _upright(flat[:count], places[:count])
+    return None
 
 
-def _embedded(flat: Floats, edges: NDArray, weights: Floats, rim: NDArray) -> Floats:
+def _embedded(flat: Floats, edges: NDArray, weights: Floats, rim: NDArray, tolerance: float) -> Floats:
     """Every inner point in the weighted middle of its neighbours."""
     inner = np.ones(len(flat), bool)
     inner[rim] = False
@@ -217,7 +220,7 @@ def _embedded(flat: Floats, edges: NDArray, weights: Floats, rim: NDArray) -> Fl
     np.add.at(right, number[mixed[held, 0]], heavy[held, None] * flat[mixed[held, 1]])
     result = flat.copy()
     system = laplacian(number[edges[both]], weights[both], extra)
-    result[inner] = solve(system, right, flat[inner], 1e-8)
+    result[inner] = solve(system, right, flat[inner], tolerance)
     return result
 
 

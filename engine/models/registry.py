@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .bundled import BUNDLED as BUNDLED
+from .bundled import FACE_RECOGNITION as FACE_RECOGNITION
+from .bundled import OPEN_HEAD as OPEN_HEAD
+from .bundled import PARTS_NETWORK as PARTS_NETWORK
+from .bundled import POINTS_NETWORK as POINTS_NETWORK
+from .bundled import REGRESSOR as REGRESSOR
+from .bundled import TEXTURE_BASIS as TEXTURE_BASIS
+from .bundled import TEXTURE_GENERATOR as TEXTURE_GENERATOR
 from .model_file import REINSTALL as REINSTALL
 from .model_file import ModelFile
 
-ENGINE = Path(__file__).parents[1]
 HEADS, REGRESSORS, IDENTITY, TEXTURES, DEPTH, DETECTOR = (
     "Heads", "Regressors", "Identity", "Textures", "Depth", "Detector",
 )  # fmt: skip
@@ -20,76 +27,8 @@ GROUPS = (HEADS, REGRESSORS, IDENTITY, TEXTURES, DEPTH, DETECTOR, BUILT_IN)
 """In the order of the panel."""
 FLAME_PAGE = "https://flame.is.tue.mpg.de"
 FLAME_LICENCE = "FLAME's own, research only"
-
-OPEN_HEAD = ModelFile(
-    title="Open Head",
-    purpose="The default head model",
-    licence="CC0-1.0",
-    source="",
-    files=("open_head.safetensors",),
-    bundled=ENGINE / "heads" / "data",
-    used_by="every reconstruction with the open head",
-)
-PARTS_NETWORK = ModelFile(
-    title="Parts and Depth",
-    purpose="Sees hair, skin, eyes and how deep they lie",
-    licence="GPL-3.0-or-later",
-    source="",
-    files=("parts.safetensors",),
-    bundled=ENGINE / "perception" / "networks" / "data",
-    sha256="25d59d189250f888833c0290e703777d997a4dd381cc0eda7902ba59fad563ec",
-    used_by="every reconstruction",
-)
-POINTS_NETWORK = ModelFile(
-    title="Dense Points",
-    purpose="Sees hundreds of points of the head's surface",
-    licence="GPL-3.0-or-later, its beginnings Apache-2.0",
-    source="",
-    files=("points.safetensors",),
-    bundled=ENGINE / "perception" / "networks" / "data",
-    sha256="911a1ef7c9610792f354f558bb49082a41dbb844be76aa9c500549c8353d6df3",
-    used_by="the fit to dense points",
-)
-FACE_RECOGNITION = ModelFile(
-    title="Face Recognition",
-    purpose="Tells people apart, and judges likeness",
-    licence="MIT",
-    source="",
-    files=("face_recognition_model.bin",),
-    bundled=ENGINE / "recognition" / "data",
-    sha256="b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589",
-    used_by="several photos, and the textures GANFit and Linear",
-)
-TEXTURE_BASIS = ModelFile(
-    title="Linear Skins",
-    purpose="What colours skin can have",
-    licence="CC0-1.0",
-    source="",
-    files=("texture_basis.safetensors",),
-    bundled=ENGINE / "texture" / "data",
-    sha256="6eb76f6a9a45924135af9f82c63f0066466bbd856ab8fe33307773754761b3bf",
-    used_by="the texture Linear",
-)
-TEXTURE_GENERATOR = ModelFile(
-    title="Small Texture Generator",
-    purpose="Paints skin, for the texture “GANFit”",
-    licence="CC0-1.0",
-    source="",
-    files=("texture_generator.safetensors",),
-    bundled=ENGINE / "texture" / "data",
-    sha256="3eef74cf52a25aa6bc3f39cea0276f48bc96f665cba44b736ffa3e594647dedf",
-    used_by="the texture GANFit",
-)
-REGRESSOR = ModelFile(
-    title="Regressor",
-    purpose="Gives a first head in one pass",
-    licence="GPL-3.0-or-later",
-    source="",
-    files=("regressor.safetensors",),
-    bundled=ENGINE / "regressors" / "data",
-    sha256="a0b34e55561b9a5adbb6bac5b14ed311b49080999a497b04bbab941d45f392c9",
-    used_by="the start of the texture GANFit",
-)
+PROGRAMS = "programs that build on the engine"
+FLAME_USE = "the head model FLAME"
 
 
 def _flame(key: str, variant: str, title: str, purpose: str, stem: str, licence: str = FLAME_LICENCE) -> ModelFile:
@@ -104,6 +43,7 @@ def _flame(key: str, variant: str, title: str, purpose: str, stem: str, licence:
         group=HEADS,
         kinds=("flame",),
         variant=variant,
+        used_by=FLAME_USE,
         size=53_000_000,
     )
 
@@ -142,6 +82,7 @@ FLAME_LANDMARKS = ModelFile(
     key="flame_landmarks",
     group=HEADS,
     kinds=("flame_landmarks",),
+    used_by=FLAME_USE,
     size=31_000,
 )
 FLAME_MEDIAPIPE = ModelFile(
@@ -153,6 +94,7 @@ FLAME_MEDIAPIPE = ModelFile(
     key="flame_mediapipe",
     group=HEADS,
     kinds=("flame_mediapipe",),
+    used_by=FLAME_USE,
     size=5_000,
 )
 FLAME_MASKS = ModelFile(
@@ -164,6 +106,7 @@ FLAME_MASKS = ModelFile(
     key="flame_masks",
     group=HEADS,
     kinds=("flame_masks",),
+    used_by=FLAME_USE,
 )
 FLAME_TEMPLATE = ModelFile(
     title="FLAME's Texture Layout",
@@ -174,6 +117,7 @@ FLAME_TEMPLATE = ModelFile(
     key="flame_template",
     group=HEADS,
     kinds=("flame_template",),
+    used_by=FLAME_USE,
 )
 
 
@@ -188,6 +132,7 @@ def _eyelid(side: str) -> ModelFile:
         group=HEADS,
         kinds=("eyelid",),
         variant=side,
+        used_by=FLAME_USE,
         size=120_672,
     )
 
@@ -202,6 +147,7 @@ ICT_FACEKIT = ModelFile(
     key="ict_facekit",
     group=HEADS,
     kinds=("ict_facekit",),
+    used_by="the head model ICT-FaceKit",
     folder=True,
 )
 SMIRK = ModelFile(
@@ -213,6 +159,7 @@ SMIRK = ModelFile(
     key="smirk",
     group=REGRESSORS,
     kinds=("smirk",),
+    used_by="the start SMIRK, together with FLAME",
     size=140_000_000,
 )
 DECA = ModelFile(
@@ -224,6 +171,7 @@ DECA = ModelFile(
     key="deca",
     group=REGRESSORS,
     kinds=("deca",),
+    used_by=PROGRAMS,
     size=434_000_000,
 )
 DEEP3D = ModelFile(
@@ -235,6 +183,7 @@ DEEP3D = ModelFile(
     key="deep3d",
     group=REGRESSORS,
     kinds=("deep3d",),
+    used_by=PROGRAMS,
     size=289_000_000,
 )
 ARCFACE = ModelFile(
@@ -334,7 +283,7 @@ DPT_LARGE = ModelFile(
 )
 FACE_LANDMARKER = ModelFile(
     title="Face Landmarker",
-    purpose="Finds the face where the engine has MediaPipe 1.0 or newer",
+    purpose="Finds the face; needed where the engine has MediaPipe 1.0 or newer",
     licence="Apache-2.0",
     source="https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker",
     files=("face_landmarker.task",),
@@ -347,7 +296,7 @@ FACE_LANDMARKER = ModelFile(
     download="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
     "face_landmarker.task",
 )
-MODELS = (
+USERS = (
     *FLAME_VERSIONS,
     FLAME_LANDMARKS,
     FLAME_MEDIAPIPE,
@@ -368,16 +317,14 @@ MODELS = (
     EG3D,
     DPT_LARGE,
     FACE_LANDMARKER,
-    OPEN_HEAD,
-    POINTS_NETWORK,
-    PARTS_NETWORK,
-    FACE_RECOGNITION,
-    TEXTURE_BASIS,
-    TEXTURE_GENERATOR,
-    REGRESSOR,
 )
-USERS = tuple(model for model in MODELS if model.bundled is None)
 """Those that users bring."""
+MODELS = (*USERS, *BUNDLED)
+
+
+def flame_file(model_folder: Path | None) -> Path | None:
+    """The user's FLAME model: the first of `FLAME_VERSIONS` that is there; None where none is."""
+    return next((path for model in FLAME_VERSIONS if (path := model.find(model_folder))), None)
 
 
 def by_key(key: str) -> ModelFile:

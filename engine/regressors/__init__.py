@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from ..options import DeviceName
-    from .entry import ImageRegressor, Kind, PointsRegressor
+    from .entry import Brought, ImageRegressor, PointsRegressor
 
 
+@overload
+def load(kind: Brought, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor: ...
+
+
+@overload
 def load(
-    kind: Kind | str, path: Path | str | None = None, device: DeviceName = "cpu"
-) -> ImageRegressor | PointsRegressor:
+    kind: Literal["fastganfit"], path: Path | str | None = None, device: DeviceName = "cpu"
+) -> PointsRegressor: ...
+
+
+def load(kind: Any, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor | PointsRegressor:
     """A regressor, ready for use: `load("smirk", "SMIRK_em1.pt").predict(crops)`. See `entry.load`."""
     from .entry import load as load_one
 
     return load_one(kind, path, device)
-
-
-class _Package(ModuleType):
-    """Keeps the function above under its name: importing the module `load` would put the module there."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name != "load" or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

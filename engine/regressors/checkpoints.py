@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelFileError
 from ..models.safe_load import load_tensors
@@ -91,17 +92,22 @@ def all_names(found: Mapping[str, Any]) -> list[str]:
     return [str(name) for name in found] + inner
 
 
-def part_of(found: Mapping[str, Any], start: str) -> dict[str, Tensor]:
-    """Tensors whose names begin with `start`, without it."""
-    size = len(start)
-    chosen = {name[size:]: value for name, value in found.items() if str(name).startswith(start)}
-    return {name: value for name, value in chosen.items() if isinstance(value, Tensor)}
+def part_of(found: Mapping[str, Any], start: str) -> dict[str, Any]:
+    """Entries whose names begin with `start`, without it."""
+    return {str(name)[len(start) :]: value for name, value in found.items() if str(name).startswith(start)}
 
 
 def hollow(network: type[Network], *arguments: Any) -> Network:
     """A network without weights: it takes no memory, and no time for random numbers that a file replaces."""
-    with torch.device("meta"):
+    with torch.device("meta"), _NoRandom():
         return network(*arguments)
+
+
+class _NoRandom(TorchFunctionMode):
+    """Leaves out random numbers: for weights that are not there, `normal_` would import PyTorch's compiler, seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))
 
 
 def filled(network: Network, state: Mapping[str, Any], path: Path, wanted: Published, prefix: str = "") -> Network:

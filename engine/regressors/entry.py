@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -18,17 +18,18 @@ from .crop import SIDE
 from .deca import load_deca
 from .deep3d import load_deep3d
 from .image_regressor import CHUNK, Arrays, ImageRegressor
-from .load import LoadedRegressor, load_regressor
 from .smirk import load_smirk
+from .trained import LoadedRegressor, load_regressor
 
-Kind = Literal["smirk", "deca", "deca-detail", "deep3d", "fastganfit"]
+Brought = Literal["smirk", "deca", "deca-detail", "deep3d"]
+"""Regressors whose files users bring."""
 LOADERS: dict[str, Callable[[Path, str], ImageRegressor]] = {
     "smirk": load_smirk,
     "deca": load_deca,
     "deca-detail": lambda path, device: load_deca(path, device, detail=True),
     "deep3d": load_deep3d,
 }
-OWN = "fastganfit"
+OWN: Literal["fastganfit"] = "fastganfit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +82,17 @@ class PointsRegressor:
         return result | {"expression": found.expression.clamp(0, 1).float().numpy()}
 
 
+@overload
+def load(kind: Brought, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor: ...
+
+
+@overload
 def load(
-    kind: Kind | str, path: Path | str | None = None, device: DeviceName = "cpu"
-) -> ImageRegressor | PointsRegressor:
+    kind: Literal["fastganfit"], path: Path | str | None = None, device: DeviceName = "cpu"
+) -> PointsRegressor: ...
+
+
+def load(kind: str, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor | PointsRegressor:
     """A regressor, ready for use.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,8 @@ from .surface import UvSurface, uv_surface
 
 FINEST = 1024
 """Texels of the open head that are looked at: the base skin holds no finer detail."""
+KD_TREE = 4
+"""FLANN's number of the one that is exact in few dimensions."""
 NEIGHBOURS = 3
 """Nearest texels that a colour is the mean of."""
 FARTHEST = 0.012
@@ -111,7 +114,6 @@ def _kind(head: HeadModel, surface: UvSurface) -> NDArray[np.int64]:
 
 def _nearest(places: NDArray, wanted: NDArray) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """(M,) whether there are places (N,3) near each wanted one (M,3), and (M,`NEIGHBOURS`) the nearest of them."""
-    from scipy.spatial import cKDTree
-
-    distance, index = cKDTree(places).query(wanted, k=NEIGHBOURS, workers=-1)
-    return distance[:, 0] < FARTHEST, index
+    tree = cv2.flann.Index(np.ascontiguousarray(places, np.float32), {"algorithm": KD_TREE, "leaf_max_size": 12})
+    index, square = tree.knnSearch(np.ascontiguousarray(wanted, np.float32), NEIGHBOURS, params={"checks": -1})
+    return square[:, 0] < FARTHEST**2, index.astype(np.int64)

@@ -126,9 +126,17 @@ def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     }
 
 
+def models(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Check, scan for, convert or download the user's model files, see `engine.models.jobs`."""
+    from ..models.jobs import run
+
+    return run(arguments, progress)
+
+
 JOBS: Mapping[str, JobFunction] = {
     "reconstruct": reconstruct,
     "reconstruct_several": reconstruct_several,
     "track": track,
     "check": check,
+    "models": models,
 }

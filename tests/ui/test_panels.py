@@ -38,7 +38,7 @@ class Layout:
         assert name in data.bl_rna.properties, name
         self.notes.append(f"prop {name}")
 
-    def operator(self, name, text=None, icon="NONE", depress=False):
+    def operator(self, name, text=None, icon="NONE", depress=False, emboss=True):
         self._icon(icon)
         module, function = name.split(".")
         properties = getattr(getattr(bpy.ops, module), function).get_rna_type().properties
@@ -139,13 +139,6 @@ def test_head_panel_follows_the_selection(extension, photo):
     assert "menu jawOpen" in notes
     assert notes.count("prop value") == 2
     assert "Head: three spheres, CC0" in " ".join(draw(panels.LIKENESS_PT_provenance))
-
-
-def test_models(extension):
-    notes = draw(panels.LIKENESS_PT_models)
-    assert "Open Head" in notes
-    assert "The default head model (CC0-1.0)" in " ".join(notes)
-    assert "button Get It" in notes
 
 
 def test_preferences_page(extension):

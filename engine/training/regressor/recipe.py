@@ -16,7 +16,7 @@ from ...heads.loader import load_head
 from ...heads.model import HeadModel
 from ...losses.regularise import GanfitWeights
 from ...recognition.load import Recogniser
-from ...regressors.load import KINDS, describe_regressor, find_recogniser
+from ...regressors.trained import KINDS, describe_regressor, find_recogniser
 from ...regressors.regressed import HARMONICS
 from ...texture.models.model import TextureModel
 from ..perception.loop import TrainingConfig

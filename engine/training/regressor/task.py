@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ...heads.model import HeadModel
 from ...perception.networks.weights import read_weights
 from ...recognition.load import Recogniser
-from ...regressors.load import build_regressor
+from ...regressors.trained import build_regressor
 from ...regressors.networks import PooledNetwork, Regressor, pooled
 from ...texture.models.model import TextureModel
 from .examples import Examples

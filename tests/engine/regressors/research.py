@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from engine.regressors.smirk_translator import SmirkTranslator, load_translator
 State = dict[str, Any]
 
 
+@lru_cache(maxsize=2)
 def spec_state(shared: Path, spec: str) -> dict[str, Tensor]:
     """The seeded weights of a published network, under the names of its files."""
     place = importlib.util.spec_from_file_location("parity_regen", shared / "parity" / "regen.py")
@@ -47,7 +49,7 @@ def vectors(shared: Path, name: str) -> dict[str, Any]:
 
 
 def noise(network: nn.Module, seed: int = 1) -> nn.Module:
-    """A network, in evaluation mode, with weights as large as trained ones have, and statistics that are not 0 and 1."""
+    """A network, in evaluation mode, with weights as large as trained ones have, and statistics not 0 and 1."""
     made = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -63,10 +65,13 @@ def noise(network: nn.Module, seed: int = 1) -> nn.Module:
 
 def zeros(network: nn.Module, start: str = "") -> dict[str, Tensor]:
     """Weights of nought that take no room, in memory or in a file, and make statistics of 1."""
-    return {
-        f"{start}{name}": torch.full((), float("running_var" in name), dtype=value.dtype).expand(value.shape)
-        for name, value in network.state_dict().items()
-    }
+    nought, one, count = torch.tensor(0.0), torch.tensor(1.0), torch.tensor(0)
+
+    def like(name: str, value: Tensor) -> Tensor:
+        plain = count if not value.is_floating_point() else one if "running_var" in name else nought
+        return plain.expand(value.shape)
+
+    return {f"{start}{name}": like(name, value) for name, value in network.state_dict().items()}
 
 
 def saved(folder: Path, state: Any, name: str = "network.pth") -> Path:
@@ -118,9 +123,12 @@ SLOTS = {
         "SMIRK_em1.pt",
         start="smirk_generator.",
     ),
-    "deca": Slot("DECA's model", deca_state, lambda path: load("deca", path), "deca_model.tar", "E_flame"),
-    "deca-detail": Slot(
-        "DECA's model", deca_state, lambda path: load("deca-detail", path), "deca_model.tar", "D_detail"
+    "deca": Slot(
+        "DECA's model",
+        lambda: {"E_flame": zeros(hollow(DecaEncoder, COARSE))},
+        lambda path: load("deca", path),
+        "deca_model.tar",
+        "E_flame",
     ),
     "deep3d": Slot(
         "a Deep3D reconstruction network",

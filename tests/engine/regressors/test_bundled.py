@@ -17,7 +17,7 @@ from engine.media.photo import Photo
 from engine.media.read import read_photo
 from engine.perception.landmarks import find_face
 from engine.perception.observation import FaceObservation
-from engine.regressors.load import WEIGHTS, load_regressor, regress
+from engine.regressors.trained import WEIGHTS, load_regressor, regress
 from engine.texture.models.linear import load_linear
 
 from .toy import landmarks_of

@@ -14,10 +14,10 @@ from engine.recognition import arcface
 from engine.recognition.align import arcface_points
 from engine.recognition.load import Recogniser, load_small
 from engine.regressors.crop import SIDE, FaceCrop, face_crop
-from engine.regressors.load import build_regressor, describe_regressor
 from engine.regressors.networks import FastganfitNetwork, PooledNetwork, reduced
 from engine.regressors.parameters import DISTANCE, Layout, Usual
 from engine.regressors.regressed import FRONTAL, PHONG, usual_light
+from engine.regressors.trained import build_regressor, describe_regressor
 from engine.render.differentiable import Topology, render_mesh
 
 from .toy import HEIGHT, WIDTH, landmarks_of, portrait_camera

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -82,19 +83,21 @@ def test_pictures_in_batches_of_any_size_give_the_same(published: Path):
     assert all(values.dtype == np.float32 for values in whole.values())
     parts, clip = regressor.predict(images, chunk=2), list(regressor.follow(iter(images), chunk=3))
     assert len(clip) == 5
-    for name, values in whole.items():
-        np.testing.assert_allclose(parts[name], values, rtol=0, atol=2e-5)
-        np.testing.assert_allclose(np.stack([frame[name] for frame in clip]), values, rtol=0, atol=2e-5)
+    for name, values in whole.items():  # sums are taken in another order: some roundings of the largest number
+        limit = 5e-6 * np.abs(values).max()
+        np.testing.assert_allclose(parts[name], values, rtol=0, atol=limit)
+        np.testing.assert_allclose(np.stack([frame[name] for frame in clip]), values, rtol=0, atol=limit)
 
 
 def test_crops_of_another_size_are_resized(published: Path):
     regressor = load("smirk", published)
     small = np.random.default_rng(2).integers(0, 256, (1, 112, 112, 3), np.uint8)
-    large = small.repeat(4, 1).repeat(4, 2)  # its area's mean is the small one's pixel, twice
-    with pytest.raises(AssertionError):
-        np.testing.assert_allclose(regressor.predict(small)["cam"], regressor.predict(255 - small)["cam"])
-    doubled = small.repeat(2, 1).repeat(2, 2)
-    np.testing.assert_allclose(regressor.predict(large)["cam"], regressor.predict(doubled)["cam"], atol=1e-6)
+    doubled, large = small.repeat(2, 1).repeat(2, 2), small.repeat(4, 1).repeat(4, 2)
+    wanted = regressor.predict(doubled)["cam"]
+    np.testing.assert_allclose(regressor.predict(large)["cam"], wanted, atol=1e-6)  # the mean of equal pixels
+    soft = cv2.resize(small[0], (224, 224), interpolation=cv2.INTER_LINEAR)[None]  # as SMIRK's demo does
+    np.testing.assert_array_equal(regressor.predict(small)["cam"], regressor.predict(soft)["cam"])
+    assert np.abs(regressor.predict(soft)["cam"] - wanted).max() > 1e-4
 
 
 def test_other_arrays_than_crops_are_refused(published: Path):
@@ -127,7 +130,7 @@ def test_the_same_file_as_safetensors_and_without_its_prefix(tmp_path: Path, pub
     images = np.full((1, 224, 224, 3), 90, np.uint8)
     wanted = load("smirk", published).predict(images)["shape_params"]
     for path in (tmp_path / "whole.safetensors", saved(tmp_path, bare)):
-        np.testing.assert_array_equal(load("smirk", path).predict(images)["shape_params"], wanted)
+        np.testing.assert_allclose(load("smirk", path).predict(images)["shape_params"], wanted, atol=2e-6)
 
 
 def test_other_lengths_of_code_are_named(tmp_path: Path):

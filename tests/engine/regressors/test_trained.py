@@ -13,7 +13,7 @@ from engine.errors import JobCancelled, ModelFileError
 from engine.heads.loader import load_head
 from engine.perception.networks.weights import save_network
 from engine.recognition.load import load_small
-from engine.regressors.load import build_regressor, describe_regressor, load_regressor, regress
+from engine.regressors.trained import build_regressor, describe_regressor, load_regressor, regress
 
 from .toy import HEIGHT, WIDTH, landmarks_of, portrait_camera
 

@@ -1,0 +1,99 @@
+"""The command `depth`: `python -m engine depth PHOTO... --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .options import LARGEST, SMALLEST, DepthOptions
+from .sources import METHODS
+
+
+def add_depth_arguments(job: argparse.ArgumentParser) -> None:
+    """The arguments of a depth mesh."""
+    job.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    job.add_argument(
+        "-o", "--out", required=True, type=Path, metavar="DIR", help="one photo: its folder; several: one each"
+    )
+    job.add_argument(
+        "--method",
+        choices=METHODS,
+        default="auto",
+        help="the bundled network, DPT-Large from the model folder, no network, or the fitted head alone",
+    )
+    job.add_argument(
+        "--resolution", type=resolution, default=1024, metavar="PIXELS", help="of the depth's longer side, 128 to 4096"
+    )
+    job.add_argument("--faces", type=face_budget, default=200_000, metavar="N", help="most faces of the mesh's front")
+    job.add_argument("--close-back", action="store_true", help="close the mesh behind")
+    job.add_argument("--fit-texture", action="store_true", help="refine the texture by rendering and comparing; slow")
+    job.add_argument("--head-model", choices=("open", "flame"), default="open")
+    job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
+    job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
+    job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
+    job.add_argument("--seed", type=int, default=0)
+    job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
+
+
+def resolution(text: str) -> int:
+    """A side between `SMALLEST` and `LARGEST` pixels."""
+    side = int(text)
+    if not SMALLEST <= side <= LARGEST:
+        raise argparse.ArgumentTypeError(f"the resolution must be {SMALLEST} to {LARGEST} pixels")
+    return side
+
+
+def face_budget(text: str) -> int:
+    """At least a hundred faces."""
+    count = int(text)
+    if count < 100:
+        raise argparse.ArgumentTypeError("a mesh needs at least 100 faces")
+    return count
+
+
+def chosen_depth_options(arguments: argparse.Namespace) -> DepthOptions:
+    """The parsed arguments as the engine's options."""
+    return DepthOptions(
+        method=arguments.method,
+        resolution=arguments.resolution,
+        faces=arguments.faces,
+        close_back=arguments.close_back,
+        head_model=arguments.head_model,
+        device=arguments.device,
+        model_folder=arguments.model_folder,
+        seed=arguments.seed,
+        face_index=arguments.face,
+        focal_length_px=arguments.focal_length,
+        fit_texture=arguments.fit_texture,
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make every photo's depth mesh; a bad one does not stop the rest. Returns the first failure's exit code, or 0."""
+    import json
+    import sys
+
+    from ..__main__ import folders
+    from ..errors import EngineError
+    from ..progress import Progress
+    from .job import depth_mesh
+
+    options, entries, exit_code = chosen_depth_options(arguments), [], 0
+    for photo, folder in zip(arguments.photos, folders(arguments.photos, arguments.out), strict=True):
+        name = photo.name
+
+        def tell(stage: str, fraction: float, name: str = name) -> None:
+            print(f"{name}: {round(fraction * 100):3d} % {stage}", file=sys.stderr)
+
+        try:
+            report = depth_mesh(photo, folder, options, Progress(listener=tell)).report
+            entries.append({"photo": str(photo), "ok": True, "folder": str(folder), "report": report})
+            print(f"{name}: done, see {folder}", file=sys.stderr)
+        except EngineError as error:
+            exit_code = exit_code or error.exit_code
+            entries.append({"photo": str(photo), "ok": False, "error": error.message, "cure": error.cure})
+            print(f"{name}: {error}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps({"ok": exit_code == 0, "results": entries}, ensure_ascii=False))
+    return exit_code
