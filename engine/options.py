@@ -32,8 +32,8 @@ class ReconstructOptions:
         model_folder: where the user's own model files are looked for.
         hair: "as-seen" makes the hair that the photo shows, "bald" leaves it out and completes the scalp's skin.
         points: whose points the head is fitted to: MediaPipe's, the engine's own network's ("dense"), or both.
-        start: "points" fits the head to points alone; "smirk" believes SMIRK's shape and expression as well, "fast" takes
-            them as they are and only places the head. Both need SMIRK's and FLAME's files in `model_folder`.
+        start: "points" fits the head to points alone; "smirk" believes SMIRK's shape and expression as well, "fast"
+            takes them as they are and only places the head. Both need SMIRK's and FLAME's files in `model_folder`.
         seed: of every random draw.
     """
 

@@ -26,6 +26,10 @@ CURE = "Get the file again from its owner; a file that asks for this is not open
 DAMAGED = "Get the file again from its owner."
 PLAIN = (str, int, float, bool, bytes, type(None))
 """What may be a key: hashing nested tuples can take for ever."""
+MOST_STEPS = 2_000_000
+"""Of the little program that a pickle is; model files have thousands. Each may leave some hundred bytes behind."""
+COPIES, ROOM = 4, 64 << 20
+"""Arrays may take so many times the file's size, and so many bytes more: one state can be named over and over."""
 MOST_NESTED = 8
 """Arrays of one object within each other."""
 Names = Mapping[str, Any]
@@ -193,6 +197,7 @@ class ListUnpickler(INTERPRETER):
         families: beginnings of names all of which become plain stand-ins.
         persistent: makes what a persistent identifier stands for; None refuses them.
         encoding: of Python 2's strings.
+        room: bytes that arrays may take in all.
     """
 
     dispatch: ClassVar[dict[int, Any]] = dict(INTERPRETER.dispatch)
@@ -204,8 +209,10 @@ class ListUnpickler(INTERPRETER):
         families: tuple[str, ...] = (),
         persistent: Callable[[Any], Any] | None = None,
         encoding: str = "ASCII",
+        room: int = ROOM,
     ) -> None:
         super().__init__(file, fix_imports=False, encoding=encoding)
+        self.steps, self._room = 0, room
         self._names = names
         self._families = families
         self._persistent = persistent
@@ -240,8 +247,21 @@ class ListUnpickler(INTERPRETER):
         made = self.stack[-1]
         if isinstance(made, Standin):
             made.absorb(state)
+            self._take(getattr(made, "found", None))
         elif not isinstance(made, (OrderedDict, Fields)):  # a state dict's version numbers are not needed
             raise RefusedError(f"a state for {type(made).__name__}")
+
+    def load_reduce(self) -> None:
+        """What a name makes of its arguments."""
+        super().load_reduce()
+        self._take(self.stack[-1])
+
+    def _take(self, made: Any) -> None:
+        """Count what an array takes."""
+        if isinstance(made, np.ndarray):
+            self._room -= made.nbytes
+            if self._room < 0:
+                raise RefusedError("more memory than its size explains")
 
     def load_dict(self) -> None:
         """A dict of what lies on the stack."""
@@ -279,12 +299,28 @@ class ListUnpickler(INTERPRETER):
         self.append(bytearray(data))
 
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.REDUCE[0]] = load_reduce
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
     dispatch[pickle.DICT[0]] = load_dict
     dispatch[pickle.SETITEM[0]] = load_setitem
     dispatch[pickle.SETITEMS[0]] = load_setitems
     dispatch[pickle.ADDITEMS[0]] = load_additems
     dispatch[pickle.FROZENSET[0]] = load_frozenset
+
+
+def _counted(step: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A step of a pickle's program that counts itself."""
+
+    def counted(reader: Any) -> None:
+        reader.steps += 1
+        if reader.steps > MOST_STEPS:
+            raise RefusedError(f"more than {MOST_STEPS:,} steps")
+        step(reader)
+
+    return counted
+
+
+ListUnpickler.dispatch.update({code: _counted(step) for code, step in ListUnpickler.dispatch.items()})
 
 
 def _pairs(items: list) -> dict:
@@ -316,7 +352,10 @@ def read_pickle(
     """
     file = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        found = ListUnpickler(file, names, families, persistent, encoding).load()
+        here = file.tell()
+        room = COPIES * (file.seek(0, io.SEEK_END) - here) + ROOM
+        file.seek(here)
+        found = ListUnpickler(file, names, families, persistent, encoding, room).load()
     except RefusedError as error:
         raise ModelFileError(f"The file {path} asks for {error}, which no model file needs.", CURE) from error
     except ModelFileError:

@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelFileError
+from ..models.registry import FACE_LANDMARKER
 from . import runtime
-
-FILE_NAME = "face_landmarker.task"
 
 
 def task_file(model_folder: Path | None) -> Path | None:
     """The user's file, if it is there."""
-    path = model_folder / FILE_NAME if model_folder else None
-    return path if path and path.is_file() else None
+    return FACE_LANDMARKER.find(model_folder)
 
 
 @lru_cache(maxsize=2)

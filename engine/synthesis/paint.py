@@ -18,8 +18,8 @@ from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
 from ..recognition.load import load_own, load_small
-from ..regressors.trained import load_regressor, regress
 from ..regressors.regressed import HARMONICS
+from ..regressors.trained import load_regressor, regress
 from ..render.lighting import srgb_to_linear
 from ..texture.build import Canvas, finish_texture, judged, make_canvas, take_light_off
 from ..texture.complete import match

@@ -18,9 +18,9 @@ from ...media.photo import Photo
 from ...perception.crop import Window
 from ...perception.landmarks import find_face
 from ...regressors.crop import SIDE, FaceCrop
-from ...regressors.trained import regress
 from ...regressors.parameters import Parameters
 from ...regressors.regressed import FRONTAL, Regressed, rotation_matrix
+from ...regressors.trained import regress
 from ...texture.models.model import TextureModel
 from .examples import Examples
 

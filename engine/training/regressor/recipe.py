@@ -16,8 +16,8 @@ from ...heads.loader import load_head
 from ...heads.model import HeadModel
 from ...losses.regularise import GanfitWeights
 from ...recognition.load import Recogniser
-from ...regressors.trained import KINDS, describe_regressor, find_recogniser
 from ...regressors.regressed import HARMONICS
+from ...regressors.trained import KINDS, describe_regressor, find_recogniser
 from ...texture.models.model import TextureModel
 from ..perception.loop import TrainingConfig
 from ..perception.real_set import read_real

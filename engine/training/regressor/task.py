@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ...heads.model import HeadModel
 from ...perception.networks.weights import read_weights
 from ...recognition.load import Recogniser
-from ...regressors.trained import build_regressor
 from ...regressors.networks import PooledNetwork, Regressor, pooled
+from ...regressors.trained import build_regressor
 from ...texture.models.model import TextureModel
 from .examples import Examples
 from .measure import errors, mean_figures

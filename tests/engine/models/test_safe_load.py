@@ -180,6 +180,36 @@ def declared(count, held):
     return result.getvalue()
 
 
+def test_one_state_that_is_named_over_and_over_is_refused(tmp_path):
+    """A megabyte of bytes, and 400 arrays of it."""
+    made = np.zeros(1 << 20, np.uint8)
+    once = pickle.dumps(made, protocol=2)
+    path = tmp_path / "copies.pkl"
+    state = made.__reduce__()[2]
+    shared = [_Again(state) for _ in range(400)]
+    path.write_bytes(pickle.dumps(shared, protocol=2))
+    assert path.stat().st_size < 2 * len(once)
+    with pytest.raises(ModelFileError, match="more memory"):
+        load_array_pickle(path)
+
+
+class _Again:
+    """Pickles as an array, whose state is shared with all others."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def __reduce__(self):
+        return np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"), self.state
+
+
+def test_programs_without_end_are_refused(tmp_path):
+    path = tmp_path / "lists.pkl"
+    path.write_bytes(b"\x80\x02(" + b"]" * 3_000_000 + b"t.")
+    with pytest.raises(ModelFileError, match="2,000,000 steps"):
+        load_array_pickle(path)
+
+
 def test_tensors_larger_than_their_data_are_refused(tmp_path):
     path = tmp_path / "model.pt"
     path.write_bytes(declared(77, 77))
