@@ -62,6 +62,12 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
         default="points",
         help="believe SMIRK's answer beside the points, or take it alone (fast); needs its file and FLAME's",
     )
+    job.add_argument(
+        "--detail",
+        choices=("photo", "deca"),
+        default="photo",
+        help="wrinkles by the photo's shading, or by DECA; needs its file and FLAME with its texture layout",
+    )
     add_common_arguments(job)
 
 
@@ -79,6 +85,7 @@ def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
         hair=arguments.hair,
         points=arguments.points,
         start=arguments.start,
+        detail=arguments.detail,
         seed=arguments.seed,
     )
 

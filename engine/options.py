@@ -9,6 +9,7 @@ from typing import Literal
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 HeadName = Literal["open", "flame", "ict"]
 PointsChoice = Literal["mediapipe", "dense", "fused"]
+DetailChoice = Literal["photo", "deca"]
 StartChoice = Literal["points", "smirk", "fast"]
 HairChoice = Literal["as-seen", "bald"]
 TextureChoice = Literal["photo", "ganfit", "linear"]
@@ -34,6 +35,7 @@ class ReconstructOptions:
         points: whose points the head is fitted to: MediaPipe's, the engine's own network's ("dense"), or both.
         start: "points" fits the head to points alone; "smirk" believes SMIRK's shape and expression as well, "fast"
             takes them as they are and only places the head. Both need SMIRK's and FLAME's files in `model_folder`.
+        detail: wrinkles by the photo's shading, or by DECA's networks, whose file is in `model_folder` (FLAME only).
         seed: of every random draw.
     """
 
@@ -49,4 +51,5 @@ class ReconstructOptions:
     hair: HairChoice = "as-seen"
     points: PointsChoice = "mediapipe"
     start: StartChoice = "points"
+    detail: DetailChoice = "photo"
     seed: int = 0

@@ -132,7 +132,7 @@ def solve_face(
         painted = paint(head, fit, photo, face, masks, options, progress, device)
         fit, texture, facts = painted.fit, painted.texture, {"synthesis": painted.report}
     progress.stage("Finding wrinkles and pores", 0.66)
-    texture, detail, materials = add_detail(head, fit, masks, texture, options)
+    texture, detail, materials = add_detail(head, fit, masks, texture, options, photo.pixels)
     hair = None
     if options.hair == "as-seen":
         progress.stage("Growing the hair", 0.7)
@@ -147,18 +147,29 @@ def solve_face(
 
 
 def add_detail(
-    head: HeadModel, fit: HeadFit, masks: Masks | None, texture: TextureResult, options: ReconstructOptions
+    head: HeadModel,
+    fit: HeadFit,
+    masks: Masks | None,
+    texture: TextureResult,
+    options: ReconstructOptions,
+    pixels: NDArray[np.uint8],
 ) -> tuple[TextureResult, DetailMaps, MaterialMaps]:
     """Relief and gloss of the skin, and the texture without the shading that the relief makes.
 
     Args:
         masks: of the photo; None where the texture is of several.
+        pixels: (H,W,3) of the photo that the fit is of.
     """
     from .texture.detail import detail_maps, without_detail_shading
     from .texture.materials import material_maps
 
     size = min(options.texture_size, LARGEST_RELIEF)
-    maps = detail_maps(head, fit, masks, texture, size, options.seed)
+    if options.detail == "deca":
+        from .texture.deca_relief import deca_maps
+
+        maps = deca_maps(head, fit, pixels, size, options)
+    else:
+        maps = detail_maps(head, fit, masks, texture, size, options.seed)
     texture = replace(texture, albedo=without_detail_shading(texture.albedo, maps))
     return texture, maps, material_maps(head, size, maps)
 

@@ -204,7 +204,7 @@ def _painted(
         texture = finish_texture(canvas, fused, facts, options, progress, skin, facial_hair(canvas, fused.color, skin))
         texture = replace(texture, warnings=(*texture.warnings, *found.warnings))
     progress.stage("Finding wrinkles and pores", 0.74)
-    texture, detail, materials = add_detail(head, fit, None, texture, options)
+    texture, detail, materials = add_detail(head, fit, None, texture, options, photo.pixels)
     progress.stage("Rendering the photo's view", 0.76)
     view = render_photo_view(head, fit, hair, texture, choose_device(options.device))
     result = assemble(look.path.stem, head, photo, look.face, fit, hair, texture, view, options)

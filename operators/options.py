@@ -32,6 +32,10 @@ STARTS = (
     ("SMIRK", "SMIRK", "Believe SMIRK's shape and expression beside the points; needs its file and FLAME's"),
     ("FAST", "SMIRK Alone", "Take SMIRK's head as it is: fastest; needs its file and FLAME's"),
 )
+DETAILS = (
+    ("PHOTO", "Photo", "Wrinkles and pores by the photo's shading"),
+    ("DECA", "DECA", "Wrinkles by DECA; needs its file, and FLAME with its texture layout"),
+)
 TEXTURES = (
     ("PHOTO", "Photo", "The photo's own skin, freed of its light and completed"),
     ("GANFIT", "GANFit", "Skin that a generator paints, fitted to the photo with the shape: even light, no seams"),
@@ -61,6 +65,7 @@ class ReconstructChoices:
     )
     start: EnumProperty(name="Start From", description="What the fit begins with", items=STARTS, default="POINTS")
     texture: EnumProperty(name="Texture", description="Where the skin comes from", items=TEXTURES, default="PHOTO")
+    detail: EnumProperty(name="Detail", description="Where wrinkles come from", items=DETAILS, default="PHOTO")
     texture_size: EnumProperty(
         name="Texture Size", description="Size of the skin texture", items=TEXTURE_SIZES, default="2048"
     )
@@ -124,6 +129,7 @@ def engine_options(choices: Any, settings: EngineSettings) -> ReconstructOptions
         head_model=choices.head_model.lower(),
         start=choices.start.lower(),
         texture=choices.texture.lower(),
+        detail=choices.detail.lower(),
         quality=choices.quality.lower(),
         face_index=FACES_BY_SIZE.index(choices.face) or None,
         hair="bald" if choices.hair == "BALD" else "as-seen",

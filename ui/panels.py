@@ -93,7 +93,7 @@ class LIKENESS_PT_options(SidebarPanel, bpy.types.Panel):
         layout = options_layout(self)
         settings = scene_settings(context)
         column = layout.column()
-        for name in ("head_model", "start", "quality", "texture", "texture_size", "face", "hair"):
+        for name in ("head_model", "start", "quality", "texture", "texture_size", "detail", "face", "hair"):
             column.prop(settings, name)
         column.separator()
         column.prop(settings, "identity_keys")

@@ -110,23 +110,45 @@ def _within_memory(photo: Path, options: DepthOptions, progress: Progress) -> De
         retries.append(SMALLER.format(options.resolution))
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A photo with its head, ready for depth.
+
+    Attributes:
+        view: what depth is worked out from. frame: where that is in the photo.
+        warnings: sentences for the report.
+    """
+
+    view: View
+    frame: Frame
+    warnings: tuple[str, ...]
+
+
 def solve(path: Path, options: DepthOptions, progress: Progress) -> DepthResult:
     """Everything up to the finished mesh in memory."""
     device = choose_device(options.device)
 
+    from ..heads.loader import load_head
+    from ..media.read import read_photo
+
+    head = load_head(options.head_model, options.model_folder)
+    progress.stage("Reading the photo", 0.03)
+    photo = read_photo(path)
+    fitted = fit_photo(photo, head, options, progress)
+    progress.stage("Measuring depth", 0.55)
+    return finish(photo, fitted, options, device, progress)
+
+
+def fit_photo(photo: Photo, head: HeadModel, options: DepthOptions, progress: Progress) -> Fitted:
+    """Find the face, and fit the head as a reconstruction with the same options does."""
     from ..fitting.recognised import recognise
     from ..fitting.sighting import gather
     from ..fitting.solve import fit_head
-    from ..heads.loader import load_head
-    from ..media.read import read_photo
     from ..perception.landmarks import find_face
     from ..perception.masks import make_masks
     from ..perception.seeing import see_face
 
     fitting = _fit_options(options)
-    head = load_head(options.head_model, options.model_folder)
-    progress.stage("Reading the photo", 0.03)
-    photo = read_photo(path)
     progress.stage("Finding the face", 0.06)
     face = find_face(photo, options.face_index, options.model_folder)
     frame = frame_around(photo, face, options.resolution)
@@ -138,16 +160,14 @@ def solve(path: Path, options: DepthOptions, progress: Progress) -> DepthResult:
     known = recognise(head, photo.pixels, face.landmarks)
     sighting = gather(head, face, seen.points, fitting.points)
     fit = fit_head(head, face, photo, fitting, progress, sighting, known.belief)
-    progress.stage("Measuring depth", 0.55)
+    warnings = (*photo.warnings, *face.warnings, *seen.notices, *known.notices, *fit.warnings)
     view = make_view(photo, masks, seen.parts, head, fit, frame)
-    warnings = [*photo.warnings, *face.warnings, *seen.notices, *known.notices, *fit.warnings]
-    return finish(view, photo, frame, options, device, progress, list(dict.fromkeys(warnings)))
+    return Fitted(view, frame, tuple(dict.fromkeys(warnings)))
 
 
-def finish(
-    view: View, photo: Photo, frame: Frame, options: DepthOptions, device: str, progress: Progress, warnings: list[str]
-) -> DepthResult:
+def finish(photo: Photo, fitted: Fitted, options: DepthOptions, device: str, progress: Progress) -> DepthResult:
     """From what is seen to the mesh."""
+    view, frame = fitted.view, fitted.frame
     options = replace(options, method=choose_method(view, options.method, options.model_folder))
     check_memory(*frame.size, options, free_memory())
     measured = measure(view, options.method, options.model_folder, device)
@@ -164,7 +184,7 @@ def finish(
         front, camera_moved = _refined(mesh, front, pixels, measured.depth, options, device)
     back = back_picture(front, measured.depth.mask, view.metres) if options.close_back else None
     picture, uv = texture_of(mesh, front, back)
-    warnings = [*warnings, *measured.notices, *_cut_off(view)]
+    warnings = [*fitted.warnings, *measured.notices, *_cut_off(view)]
     report = _report(photo, view, measured, mesh, options, device, warnings)
     if camera_moved is not None:
         report["texture_fit"] = camera_moved

@@ -23,6 +23,8 @@ PUBLISHED_THRESHOLD = 0.1
 """Of neighbouring depths, for depth scaled to -1..1."""
 BESIDE = np.array([1.0, 0.0])
 """From a place in the photo's picture to the same in that of the back."""
+BORDER_MOVES = 0.45
+"""Pixels that the border moves each way at most: with half a pixel faces would turn over."""
 SMALLEST_SIDE = 16
 """Pixels below which a depth map is not halved any further for the sake of fewer faces."""
 
@@ -153,7 +155,7 @@ def _finished(depth: Depth, faces: NDArray, window: _Window, options: MeshOption
     row, column = np.divmod(used, window.values.shape[1])
     pixels = np.stack([column, row], 1) * step + window.corner + 0.5
     z = window.values[row, column].astype(np.float64)
-    pixels, z = smooth_border(pixels, z, faces, options.border, 0.6 * step)
+    pixels, z = smooth_border(pixels, z, faces, options.border, BORDER_MOVES * step)
     uv = np.stack([pixels[:, 0] / camera.width, 1 - pixels[:, 1] / camera.height], 1)
     if options.close_back:
         places = (pixels - window.corner - 0.5) / step

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as nnf
 
-from ..errors import DeviceError
 from .decoder import Decoder
+from .memory import available_bytes, check_memory
 from .planes import Planes
 
 SIDE = 512
@@ -34,7 +34,6 @@ SLAB_AXIS = 1
 """Slabs are cut across y: two of the published planes then stay the same for all of them."""
 ORDER = (1, 2, 0)
 """Axes of the grid's arrays, in an even permutation of x, y, z, so that left and right are kept."""
-SMALLEST = 32
 
 
 @dataclass(frozen=True)
@@ -81,41 +80,6 @@ def predicted_bytes(side: int, hidden: int, whole: bool = False, border: int | N
     tables = 3 * 4 * hidden * inner**2  # one while it is summed up, one for the result, one of a plane
     buffers = 4 * 4 * max(TOGETHER, inner * hidden)
     return tables + buffers + 12 * side**2 + (4 * side**3 if whole else 0)
-
-
-def available_bytes(device: torch.device | str = "cpu") -> int | None:
-    """Memory that is free on a device; None where the system does not say."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            lines = dict(line.split(":", 1) for line in file if ":" in line)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        return None
-
-
-def check_memory(bytes_of: Callable[[int], int], side: int, limit: int | None, what: str) -> None:
-    """Refuse a size that does not fit, before anything is started, and offer one that does.
-
-    Args:
-        bytes_of: memory by size. side: asked for. limit: bytes there are; None where that is not known.
-        what: for the message: "a grid of {} voxels a side".
-    Raises:
-        DeviceError: it does not fit.
-    """
-    if limit is None or bytes_of(side) <= limit:
-        return
-    smaller = side // 2
-    while smaller > SMALLEST and bytes_of(smaller) > limit:
-        smaller //= 2
-    fits = bytes_of(smaller) <= limit
-    raise DeviceError(
-        f"{what.format(side).capitalize()} needs about {bytes_of(side) / 1e9:.1f} GB of memory, and there are "
-        f"{limit / 1e9:.1f} GB.",
-        f"Choose {smaller} or less, or close other programs." if fits else "Close other programs and try again.",
-    )
 
 
 @torch.no_grad()

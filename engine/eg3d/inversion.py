@@ -22,6 +22,7 @@ from ..models.unpickle_torch import load_torch_checked
 from ..progress import Progress
 from .descent import Descent
 from .generator import TriplaneGenerator
+from .memory import told_of_memory
 from .perceptual import Perceptual, substitute
 from .pivot import Pivot, PivotOptions
 from .tuning import Tuning, TuningOptions
@@ -83,6 +84,7 @@ def invert(
     Raises:
         ValueError: shapes do not fit. JobCancelled: unless the options keep the best.
         ModelFileError: the state file is another job's or damaged. EngineError: it ends in no numbers.
+        DeviceError: memory ran out; the state file, if there is one, is that of the last `SAVE_EVERY` steps.
     """
     options = options or InversionOptions()
     progress = progress or Progress()
@@ -93,7 +95,8 @@ def invert(
         )
     job = _Job(network, target, label, options, start, perceptual or substitute().to(target.device), state_file)
     try:
-        job.run(progress)
+        with told_of_memory("the inversion"):
+            job.run(progress)
     except JobCancelled:
         job.save()
         if not options.keep_best:

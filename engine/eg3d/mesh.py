@@ -19,7 +19,8 @@ from ..progress import Progress
 from .camera import Register
 from .decoder import Decoder
 from .generator import TriplaneGenerator
-from .grid import Grid, available_bytes, check_memory, predicted_bytes, slabs
+from .grid import Grid, predicted_bytes, slabs
+from .memory import available_bytes, check_memory
 from .planes import Planes
 from .simplify import simplify
 from .surface import MarchingCubes, largest_piece

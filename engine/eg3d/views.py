@@ -13,7 +13,9 @@ from torch.nn import functional as nnf
 
 from ..progress import Progress
 from .camera import orbit_label, parts_of
+from .config import Configuration
 from .generator import Picture, TriplaneGenerator
+from .memory import available_bytes, check_memory, told_of_memory
 from .mesh import VolumeMesh
 from .renderer import CHUNK
 
@@ -48,6 +50,13 @@ class View:
         return np.round(np.clip(share, 0, 1) * 65535).astype(np.uint16)
 
 
+def predicted_picture_bytes(config: Configuration, side: int) -> int:
+    """About how much memory one picture takes that is rendered at `side` pixels, beside the network and its planes."""
+    samples = config.rendering.coarse + config.rendering.fine
+    rendered = 4 * side**2 * (2 * samples + 4 * config.features)
+    return rendered + 4 * 4 * config.image_side**2 * config.sr_channels[1]
+
+
 def as_bytes(image: Tensor) -> NDArray[np.uint8]:
     """(3,H,W) of -1..1 as (H,W,3) sRGB bytes, as the published script writes them."""
     return (image.detach().permute(1, 2, 0) * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu().numpy()
@@ -62,15 +71,22 @@ def views(
 
     Args:
         side: of the rendering before super-resolution; None for the network's own. chunk: see `renderer.look`.
+        limit: bytes of memory there are; None asks the system.
     Raises:
-        JobCancelled.
+        DeviceError: a picture would not fit, or memory ran out. JobCancelled.
     """
     progress = progress or Progress()
-    planes = network.planes(ws)
+    room = available_bytes(ws.device) if limit is None else limit
+    own = side or network.config.raw_side
+    check_memory(lambda n: predicted_picture_bytes(network.config, n), own, room, "a picture of {} pixels")
+    with told_of_memory("the picture"):
+        planes = network.planes(ws)
     for number, label in enumerate(labels):
         progress.stage("Drawing views", number / len(labels))
         camera = torch.as_tensor(np.asarray(label, np.float32)).to(ws)[None]
-        yield _view(network.finish(network.render(planes, camera, side, chunk=chunk), ws), label)
+        with told_of_memory("the picture"):
+            picture = network.finish(network.render(planes, camera, side, chunk=chunk), ws)
+        yield _view(picture, label)
     progress.finish()
 
 

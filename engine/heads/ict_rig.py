@@ -95,7 +95,7 @@ def _weights(vertices: Floats, slots: NDArray, between: Floats, apart: float, ja
     depth = offset[:, 1] + TILT * offset[:, 2]
     head = np.where(slots == 0, 1 - _smooth(depth, *HEAD_ENDS), 1.0)
     neck = (1 - head) * (1 - _smooth(depth, *NECK_ENDS))
-    weights = np.stack([1 - head - neck, neck, head * (1 - jaw), head * jaw, 0 * head, 0 * head], 1)
+    weights = np.stack([1 - head - neck, neck, head * (1 - jaw), head * jaw, 0 * head, 0 * head], 1).astype(np.float64)
     for slot, column in ((1, 4), (2, 5)):
         weights[slots == slot] = np.eye(len(NAMES))[column]
     return weights

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import EngineError
 from ...heads.model import HeadModel
-from ...models.registry import FFHQ_UV_TEXTURE
+from ...models.registry import FFHQ_UV_TEXTURE, FLAME_ALBEDO, FLAME_TEMPLATE, FLAME_TEXTURE
 from .model import TextureModel
 
 USERS_SIZE = 1024
@@ -26,12 +26,25 @@ def texture_model(choice: str, model_folder: Path | None, head: HeadModel) -> Te
         EngineError: no such choice.
         ModelFileError: a file is missing, damaged or of another kind.
     """
+    if choice == "linear" and (own := _flames_own(model_folder, head)) is not None:
+        return own
     model = _of_open_head(choice, model_folder)
     if head.name == "open":
         return model
     from .carried import CarriedTexture, from_open_head
 
     return CarriedTexture(model, from_open_head(head, CARRIED_SIZE))
+
+
+def _flames_own(model_folder: Path | None, head: HeadModel) -> TextureModel | None:
+    """The user's texture space of FLAME, for FLAME in the layout that it is in."""
+    path = FLAME_TEXTURE.find(model_folder) or FLAME_ALBEDO.find(model_folder)
+    if path is None or FLAME_TEMPLATE.files[0] not in head.provenance.get("files", ""):
+        return None
+    from .flame_texture import SIDE, load_flame_texture
+    from .uv_transfer import own_layout
+
+    return load_flame_texture(path, own_layout(head, SIDE))
 
 
 def _of_open_head(choice: str, model_folder: Path | None) -> TextureModel:
