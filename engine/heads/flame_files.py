@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ModelFileError, OutputError
+from ..errors import ModelFileError
 from ..models import safe_load
 from .model import LandmarkEmbedding, SlidingContour
 
@@ -61,28 +61,6 @@ def read_flame(path: Path) -> FlameArrays:
             f"The file {path} is no FLAME model: it lacks {', '.join(missing[:NAMED])}{more}; it has {has}.", CURE
         )
     return _checked(found, path)
-
-
-def convert_flame(source: Path, target: Path) -> None:
-    """Write a model file's arrays as safetensors, which load at once and cannot carry code.
-
-    Raises:
-        ModelFileError: the source is no FLAME model. OutputError: the target cannot be written.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    arrays = read_flame(source)
-    kept = {
-        "f": arrays.faces, "v_template": arrays.template, "posedirs": arrays.correctives,
-        "J_regressor": arrays.regressor, "weights": arrays.weights,
-        "shapedirs": np.concatenate([arrays.shapes, arrays.expressions], 2),
-        "kintree_table": np.array([PARENTS, range(len(PARENTS))], np.int64),
-    }  # fmt: skip
-    try:
-        save_file({name: np.ascontiguousarray(array) for name, array in kept.items()}, target)
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"The file {target} cannot be written ({error}).", "Choose another folder.") from error
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.heads.flame_files import PARENTS, read_flame
+
 COUNT = 8
 
 
@@ -27,3 +29,18 @@ def write_cube(folder: Path, **changes: np.ndarray | None) -> Path:
     arrays = {name: array for name, array in {**small_arrays(), **changes}.items() if array is not None}
     np.savez(folder / "model.npz", **arrays)
     return folder / "model.npz"
+
+
+def write_safetensors(source: Path, target: Path) -> Path:
+    """A model file's arrays in the format that files are converted to (`engine.models.convert`)."""
+    from safetensors.numpy import save_file
+
+    found = read_flame(source)
+    arrays = {
+        "f": found.faces, "v_template": found.template, "posedirs": found.correctives,
+        "J_regressor": found.regressor, "weights": found.weights,
+        "shapedirs": np.concatenate([found.shapes, found.expressions], 2),
+        "kintree_table": np.array([PARENTS, range(len(PARENTS))], np.int64),
+    }  # fmt: skip
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, target)
+    return target
