@@ -18,9 +18,9 @@ from engine.heads.skin import load_base_skin
 from engine.perception.crop import Window
 from engine.recognition.load import load_small
 from engine.regressors.crop import SIDE, FaceCrop, centred
-from engine.regressors.trained import describe_regressor, load_regressor, regress
 from engine.regressors.parameters import Parameters
 from engine.regressors.regressed import FRONTAL, rotation_matrix, usual_light
+from engine.regressors.trained import describe_regressor, load_regressor, regress
 from engine.render.differentiable import Topology, render_mesh
 from engine.render.lighting import linear_to_srgb, srgb_to_linear
 from engine.render.lights import HarmonicLight
