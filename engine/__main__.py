@@ -1,4 +1,4 @@
-"""The engine's command line: `python -m engine reconstruct PHOTO...` and `track CLIP...`, both with `--out DIR`."""
+"""The engine's command line: `python -m engine reconstruct`, `track`, `depth` and `models`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .depth.cli import add_depth_arguments, chosen_depth_options
 from .errors import EngineError
 from .models.command import add_models_arguments, run_models
 from .options import ReconstructOptions
@@ -27,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     add_reconstruct_arguments(commands.add_parser("reconstruct", help="reconstruct the head in each photo"))
     add_track_arguments(commands.add_parser("track", help="make an animated take from each clip"))
+    add_depth_arguments(commands.add_parser("depth", help="make a textured mesh of what each photo shows"))
     add_models_arguments(commands.add_parser("models", help="your own model files: list, scan, convert"))
     return top
 
@@ -222,6 +224,18 @@ def run_track(arguments: argparse.Namespace) -> int:
     return _run_all("clip", arguments.clips, arguments, work)
 
 
+def run_depth(arguments: argparse.Namespace) -> int:
+    """Make every photo's depth mesh; a bad one does not stop the rest. Returns the first failure's exit code, or 0."""
+    from .depth.job import depth_mesh
+
+    options = chosen_depth_options(arguments)
+
+    def work(photo: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        return depth_mesh(photo, folder, options, progress).report
+
+    return _run_all("photo", arguments.photos, arguments, work)
+
+
 def _run_all(
     kind: str,
     paths: Sequence[Path],
@@ -260,7 +274,7 @@ def _print_stage(name: str):
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
     arguments = parser().parse_args(argv)
-    run = {"track": run_track, "models": run_models}.get(arguments.command, run_reconstruct)
+    run = {"track": run_track, "depth": run_depth, "models": run_models}.get(arguments.command, run_reconstruct)
     return run(arguments)
 
 

@@ -7,14 +7,17 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.errors import EngineError, JobCancelled
 from ..engine.options import ReconstructOptions
 from ..engine.tracking.options import TrackOptions
-from ..engine.worker.jobs import reconstruct_arguments, several_arguments, track_arguments
+from ..engine.worker.jobs import depth_arguments, reconstruct_arguments, several_arguments, track_arguments
 from ..engine.worker.protocol import Done, Failed, Message, Stage
 from .client import EngineProcess
+
+if TYPE_CHECKING:
+    from ..engine.depth.options import DepthOptions
 
 
 class State(enum.Enum):
@@ -224,6 +227,19 @@ class SeveralJob(BuildJob):
         title = self.photos[0].name if len(self.photos) == 1 else f"{len(self.photos)} photos"
         arguments = several_arguments(self.photos, folder, options)
         super().__init__(process, title, "reconstruct_several", arguments, folder, build)
+
+
+class DepthJob(BuildJob):
+    """Makes a depth mesh in the engine's process, then builds it in the caller's."""
+
+    building = "Building the mesh"
+
+    def __init__(
+        self, process: EngineProcess, photo: Path, folder: Path, options: DepthOptions, build: Callable[[Path], Any]
+    ) -> None:
+        self.photo = photo
+        arguments = depth_arguments(photo, folder, options)
+        super().__init__(process, photo.name, "depth", arguments, folder, build)
 
 
 class TrackJob(BuildJob):

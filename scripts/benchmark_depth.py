@@ -111,6 +111,7 @@ def mesh_table() -> Table:
                 rows.append((f"{side} px, {way}", float("nan"), float("nan"), float("nan")))
                 continue
             faces, seconds, memory = json.loads(done.stdout)
+            print(f"{side} px, {way}: {seconds:.2f} s", file=sys.stderr)
             if way == "nothing":
                 empty = memory
             else:

@@ -8,7 +8,7 @@ import bpy
 
 from ..operators import heads, light, surface, utility
 from ..operators.addon import absolute
-from ..operators.job import SeveralJob, TrackJob
+from ..operators.job import DepthJob, SeveralJob, TrackJob
 from ..operators.models import ModelsJob
 from ..operators.options import scene_settings
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
@@ -17,7 +17,7 @@ from .preferences import draw_error
 from .text import wrapped
 from .thumbnail import thumbnail_of
 
-ELSEWHERE = (SeveralJob, TrackJob, ModelsJob)
+ELSEWHERE = (SeveralJob, TrackJob, DepthJob, ModelsJob)
 """Jobs that other panels show."""
 
 

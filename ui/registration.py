@@ -9,17 +9,18 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..operators import animate, heads, light, models, several, takes, utility
+from ..operators import animate, depth, heads, light, models, several, takes, utility
 from ..operators.addon import COMMAND
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
-from . import clip_panels, models_panel, panels, several_panel, thumbnail
+from . import clip_panels, depth_panel, models_panel, panels, several_panel, thumbnail
 from .preferences import LIKENESS_AP_preferences
-from .settings import LIKENESS_PG_clip, LIKENESS_PG_photo, LIKENESS_PG_settings, LIKENESS_PG_several
+from .settings import LIKENESS_PG_clip, LIKENESS_PG_depth, LIKENESS_PG_photo, LIKENESS_PG_settings, LIKENESS_PG_several
 
 CLASSES: tuple[type, ...] = (
     LIKENESS_PG_settings,
     LIKENESS_PG_clip,
+    LIKENESS_PG_depth,
     LIKENESS_PG_photo,
     LIKENESS_PG_several,
     LIKENESS_AP_preferences,
@@ -33,6 +34,7 @@ CLASSES: tuple[type, ...] = (
     several.LIKENESS_OT_remove_photo,
     several.LIKENESS_OT_clear_photos,
     several.LIKENESS_OT_photo_camera,
+    depth.LIKENESS_OT_depth_mesh,
     animate.LIKENESS_OT_animate,
     animate.LIKENESS_OT_pick_clip,
     animate.LIKENESS_FH_clip,
@@ -58,6 +60,7 @@ CLASSES: tuple[type, ...] = (
     panels.LIKENESS_PT_reconstruct,
     panels.LIKENESS_PT_options,
     several_panel.LIKENESS_PT_several,
+    depth_panel.LIKENESS_PT_depth,
     clip_panels.LIKENESS_PT_animate,
     clip_panels.LIKENESS_PT_animate_options,
     panels.LIKENESS_PT_head,
@@ -96,6 +99,8 @@ def register() -> None:
         undo.callback(delattr, scene, "likeness")
         scene.likeness_clip = bpy.props.PointerProperty(type=LIKENESS_PG_clip)
         undo.callback(delattr, scene, "likeness_clip")
+        scene.likeness_depth = bpy.props.PointerProperty(type=LIKENESS_PG_depth)
+        undo.callback(delattr, scene, "likeness_depth")
         scene.likeness_several = bpy.props.PointerProperty(type=LIKENESS_PG_several)
         undo.callback(delattr, scene, "likeness_several")
         for handlers, handler in HANDLERS:

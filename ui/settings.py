@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 
 from ..operators.animate_options import AnimateChoices
+from ..operators.depth import DepthChoices
 from ..operators.options import ReconstructChoices
 from ..operators.session import SESSION
 from ..operators.several import STATUSES, WAITING
@@ -36,6 +37,10 @@ class LIKENESS_PG_clip(AnimateChoices, bpy.types.PropertyGroup):
         description="Footage of one person's face: a video, a GIF, or one of numbered pictures",
         update=photo_changed,
     )
+
+
+class LIKENESS_PG_depth(DepthChoices, bpy.types.PropertyGroup):
+    """The choices for the next depth mesh."""
 
 
 class LIKENESS_PG_photo(bpy.types.PropertyGroup):

@@ -14,7 +14,7 @@ SIDE = 256
 """Pixels of the longer side of the grid on which differences are spread."""
 EDGE = 0.12**2
 """Squared contrast of a photo's edge along which a depth's edge is drawn."""
-RADIUS = 5
+RADIUS = 2
 """Of the guided filter, pixels of the map that is enlarged."""
 OUTSIDE = 4.0
 """How firmly differences are held at nothing outside a region; see `fill.membrane`."""

@@ -181,7 +181,7 @@ def finish(photo: Photo, fitted: Fitted, options: DepthOptions, device: str, pro
     front = front_picture(pixels, measured.depth.mask, view.metres)
     camera_moved = None
     if options.fit_texture:
-        front, camera_moved = _refined(mesh, front, pixels, measured.depth, options, device)
+        front, camera_moved = refined(mesh, front, pixels, measured.depth, options, device)
     back = back_picture(front, measured.depth.mask, view.metres) if options.close_back else None
     picture, uv = texture_of(mesh, front, back)
     warnings = [*fitted.warnings, *measured.notices, *_cut_off(view)]
@@ -193,7 +193,7 @@ def finish(photo: Photo, fitted: Fitted, options: DepthOptions, device: str, pro
     )
 
 
-def _refined(
+def refined(
     mesh: DepthMesh,
     front: NDArray[np.uint8],
     pixels: NDArray[np.uint8],

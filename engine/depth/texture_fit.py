@@ -162,9 +162,8 @@ def fit_texture(
     found = unknowns.texture.detach().permute(1, 2, 0).cpu().numpy()
     if options.start is None:
         found = push_pull(found, seen.astype(np.float32))
-    moved = [
-        unknowns.pinhole(number).camera(shot.camera.width, shot.camera.height) for number, shot in enumerate(shots)
-    ]
+    with torch.no_grad():
+        moved = [unknowns.pinhole(n).camera(shot.camera.width, shot.camera.height) for n, shot in enumerate(shots)]
     return TextureFit(np.round(found * 255).astype(np.uint8), seen, moved, losses)
 
 

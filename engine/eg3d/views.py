@@ -65,7 +65,7 @@ def as_bytes(image: Tensor) -> NDArray[np.uint8]:
 @torch.no_grad()
 def views(
     network: TriplaneGenerator, ws: Tensor, labels: Sequence[NDArray], side: int | None = None,
-    progress: Progress | None = None, chunk: int = CHUNK,
+    progress: Progress | None = None, chunk: int = CHUNK, limit: int | None = None,
 ) -> Iterator[View]:  # fmt: skip
     """One head (1,layers,w) from several cameras (25,); its planes are made once.
 

@@ -6,11 +6,14 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..options import ReconstructOptions
 from ..progress import Progress
 from ..tracking.options import TrackOptions
+
+if TYPE_CHECKING:
+    from ..depth.options import DepthOptions
 
 JobFunction = Callable[[dict[str, Any], Progress], dict[str, Any]]
 
@@ -98,6 +101,38 @@ def track(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     return {"folder": str(folder), **{name: report[name] for name in kept}}
 
 
+def depth_arguments(photo: Path, folder: Path, options: DepthOptions) -> dict[str, Any]:
+    """The JSON-ready arguments of a "depth" job."""
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+    return {"photo": str(photo), "folder": str(folder), "options": values}
+
+
+def depth_options_from(values: dict[str, Any]) -> DepthOptions:
+    """The other way round. Names this engine does not know are ignored."""
+    from ..depth.options import DepthOptions
+
+    known = {field.name for field in fields(DepthOptions)}
+    kept = {name: value for name, value in values.items() if name in known}
+    if kept.get("model_folder") is not None:
+        kept["model_folder"] = Path(kept["model_folder"])
+    return DepthOptions(**kept)
+
+
+def depth(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Make the depth mesh of `photo` in `folder`. Returns warnings and seconds per stage."""
+    progress.stage("Starting the engine", 0.0)
+    from ..depth.job import depth_mesh
+
+    folder = Path(arguments["folder"])
+    report = depth_mesh(Path(arguments["photo"]), folder, depth_options_from(arguments["options"]), progress).report
+    return {
+        "folder": str(folder),
+        "name": Path(arguments["photo"]).stem,
+        "warnings": report.get("warnings", []),
+        "seconds": report.get("seconds", {}),
+    }
+
+
 def check(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """What this interpreter has: versions, devices, and whether a small computation runs on each."""
     progress.stage("Starting the engine", 0.0)
@@ -137,6 +172,7 @@ JOBS: Mapping[str, JobFunction] = {
     "reconstruct": reconstruct,
     "reconstruct_several": reconstruct_several,
     "track": track,
+    "depth": depth,
     "check": check,
     "models": models,
 }

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from square_glb import square_glb
+
 from engine.errors import FaceError
 from engine.tracking.chunks import FOLDER
 from engine.worker.__main__ import main
@@ -85,6 +87,16 @@ def track(arguments, progress):
     return {"folder": str(folder), "name": clip.stem, "options": options, "resumed": resumed, "warnings": ["blurred"]}
 
 
+def depth(arguments, progress):
+    """Likewise for a depth mesh: a square with a picture."""
+    photo, folder = Path(arguments["photo"]), Path(arguments["folder"])
+    progress.stage("Measuring depth", 0.5)
+    folder.mkdir(parents=True, exist_ok=True)
+    ACTS[photo.stem.partition("-")[0]]()
+    (folder / "mesh.glb").write_bytes(square_glb())
+    return {"folder": str(folder), "name": photo.stem, "options": arguments["options"], "warnings": ["cut off"]}
+
+
 def nothing():
     pass
 
@@ -152,6 +164,7 @@ if __name__ == "__main__":
                 "reconstruct": reconstruct,
                 "reconstruct_several": reconstruct_several,
                 "track": track,
+                "depth": depth,
                 "check": lambda arguments, progress: {"versions": {"python": "fake"}},
             }
         )

@@ -57,8 +57,8 @@ def test_depth_behind_the_camera_is_refused() -> None:
 
 
 def test_files_that_hold_no_depth_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="missing.npz"):
+    with pytest.raises(MediaError, match=r"missing\.npz"):
         Depth.load(tmp_path / "missing.npz")
     np.savez(tmp_path / "other.npz", depth=np.ones((4, 4)))
-    with pytest.raises(MediaError, match="other.npz"):
+    with pytest.raises(MediaError, match=r"other\.npz"):
         Depth.load(tmp_path / "other.npz")

@@ -107,12 +107,12 @@ def test_files_as_published_load(tmp_path: Path, wrapped: bool) -> None:
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pt")
-    with pytest.raises(ModelFileError, match="other.pt is not MiDaS' DPT-Large: it lacks"):
+    with pytest.raises(ModelFileError, match=r"other\.pt is not MiDaS' DPT-Large: it lacks"):
         load_dpt(tmp_path / "other.pt", NARROW)
     torch.save(narrow().state_dict(), tmp_path / "narrow.pt")
     with pytest.raises(ModelFileError, match="of size"):
         load_dpt(tmp_path / "narrow.pt")
-    with pytest.raises(ModelFileError, match="missing.pt"):
+    with pytest.raises(ModelFileError, match=r"missing\.pt"):
         load_dpt(tmp_path / "missing.pt")
 
 

@@ -133,7 +133,7 @@ def test_the_border_is_smooth_and_stays_where_it_is() -> None:
     depth = depth_of(np.where(np.hypot(x, y) < 0.2, 1.0, np.nan), camera)
     rough, smooth = (mesh_of(depth, replace(ALL, border=rounds)) for rounds in (0, 30))
     assert border_roughness(smooth, 120) < 0.5 * border_roughness(rough, 120)
-    assert np.abs(smooth.uv - rough.uv).max() * 120 <= 0.6 + 1e-4
+    assert np.abs(smooth.uv - rough.uv).max() * 120 <= 0.45 + 1e-4
     one, two = (np.diff(smooth.uv[smooth.faces][:, [0, k]], axis=1)[:, 0] for k in (1, 2))
     assert (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] > 0).mean() > 0.999  # next to none is turned over
 
@@ -184,8 +184,8 @@ def test_an_empty_mask_is_refused() -> None:
         mesh_of(depth_of(np.full((20, 20), np.nan), toy_camera(20)))
 
 
-def test_sixteen_million_pixels_fit_into_memory() -> None:
-    """A process of its own: what it takes beyond an empty one stays under 3 GB."""
+def test_four_million_pixels_fit_into_memory() -> None:
+    """In a process of its own, libraries included; scripts/benchmark_depth.py has 4096 pixels a side."""
     pytest.importorskip("resource")
     import subprocess
     import sys
@@ -194,11 +194,11 @@ def test_sixteen_million_pixels_fit_into_memory() -> None:
         "import resource, numpy as np;"
         "from engine.depth.mesh import MeshOptions, mesh_of;"
         "from tests.engine.depth.toy_depth import plane;"
-        "d = plane(4096);"
+        "d = plane(2048);"
         "m = mesh_of(d, MeshOptions(faces=20000));"
         "print(len(m.faces), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     faces, kilobytes = (int(word) for word in done.stdout.split())
     assert 0 < faces <= 20000
-    assert kilobytes < 3e6
+    assert kilobytes < 1.2e6

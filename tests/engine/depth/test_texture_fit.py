@@ -57,9 +57,9 @@ def fitted(shots: list[Shot], options: FitOptions):
 
 
 def test_a_black_texture_becomes_the_photos() -> None:
-    found = fitted([photographed(seen_from(0))], FitOptions(rounds=60, texture_size=(SIDE, SIDE), camera_after=1.0))
+    found = fitted([photographed(seen_from(0))], FitOptions(rounds=40, texture_size=(SIDE, SIDE), camera_after=1.0))
     assert found.losses[0] > 0.3
-    assert found.losses[-1] < 0.02
+    assert found.losses[-1] < 0.03
     inner = np.hypot(*(np.mgrid[:SIDE, :SIDE] - 31.5)) < 20
     apart = np.abs(found.texture.astype(float) - chequers())[inner]
     assert apart.mean() < 8
@@ -79,7 +79,7 @@ def test_the_camera_comes_back() -> None:
 
 
 def test_two_photos_show_more_than_one() -> None:
-    shots = [photographed(seen_from(yaw)) for yaw in (-25, 25)]
+    shots = [photographed(seen_from(yaw)) for yaw in (-60, 60)]
     options = FitOptions(rounds=25, texture_size=(SIDE, SIDE), texture_rate=0.1, camera_after=1.0)
     one, two = fitted(shots[:1], options), fitted(shots, options)
     assert two.seen.sum() > 1.1 * one.seen.sum()

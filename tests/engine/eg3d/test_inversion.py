@@ -38,14 +38,14 @@ def after(count: int) -> Progress:
 
 
 def test_the_picture_of_a_known_latent_is_found_again(tiny, latent, front, target, eye):
-    options = InversionOptions(PivotOptions(steps=60, rate=0.02, samples=300, maps=False), TuningOptions(steps=0))
+    options = InversionOptions(PivotOptions(steps=40, rate=0.02, samples=300, maps=False), TuningOptions(steps=0))
     mean, _ = latent_statistics(tiny, front, 300)
     found = invert(tiny, target, front, options, perceptual=eye)
     assert found.complete
     assert found.network is tiny
     image = tiny.synthesis(found.ws, front).image
     before = tiny.synthesis(mean.expand(-1, tiny.layers, -1), front).image
-    assert (image - target).square().mean() < 0.1 * (before - target).square().mean()
+    assert (image - target).square().mean() < 0.2 * (before - target).square().mean()
 
 
 def test_a_start_near_the_latent_needs_fewer_steps(tiny, latent, front, target, eye):

@@ -11,7 +11,8 @@ import torch
 from engine.eg3d.camera import Register, orbit_label
 from engine.eg3d.config import PLANE_AXES
 from engine.eg3d.decoder import Decoder
-from engine.eg3d.grid import EMPTY, Grid, check_memory, density_grid, predicted_bytes
+from engine.eg3d.grid import EMPTY, Grid, density_grid, predicted_bytes
+from engine.eg3d.memory import check_memory, told_of_memory
 from engine.eg3d.mesh import LEVEL, extract_mesh, head_mesh, vertex_colours
 from engine.eg3d.planes import Planes
 from engine.eg3d.views import coloured_by_views, project, turntable, vertex_normals, views
@@ -127,6 +128,19 @@ def test_a_grid_that_does_not_fit_is_refused_before_it_starts_and_a_smaller_one_
         check_memory(lambda n: 10**9, 512, 1, "a grid of {}")
     assert caught.value.cure == "Close other programs and try again."
     check_memory(lambda n: 10**9, 512, None, "a grid of {}")
+
+
+def test_a_picture_that_does_not_fit_is_refused_before_it_starts(tiny, latent):
+    with pytest.raises(DeviceError, match="picture of 4096 pixels") as caught:
+        next(views(tiny, latent, [orbit_label()], 4096, limit=1 << 30))
+    assert "1024" in caught.value.cure
+
+
+def test_running_out_of_memory_is_said_plainly():
+    with pytest.raises(DeviceError, match="not enough memory for the inversion"), told_of_memory("the inversion"):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    with pytest.raises(ZeroDivisionError), told_of_memory("the inversion"):
+        raise ZeroDivisionError
 
 
 def test_the_prediction_holds_the_whole_grid():
