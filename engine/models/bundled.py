@@ -34,7 +34,7 @@ POINTS_NETWORK = ModelFile(
     source="",
     files=("points.safetensors",),
     bundled=ENGINE / "perception" / "networks" / "data",
-    sha256="911a1ef7c9610792f354f558bb49082a41dbb844be76aa9c500549c8353d6df3",
+    sha256="118ec336408648b1d36c1b142218a0703a9320e2d2547ca10fdc0304e3e7805e",
     used_by="the fit to dense points",
 )
 FACE_RECOGNITION = ModelFile(
