@@ -9,6 +9,8 @@ from .fill import membrane, push_pull, sampled
 
 SHRINK, SWELL = 0.5, -0.53
 """Taubin 1995: what the first step of a round smooths away, the second gives back where it was no roughness."""
+UNFOLD = 5
+"""Rounds of taking back moves that turn faces over."""
 BACK_SIDE = 192
 """Pixels of the longer side of the grid on which the back is shaped."""
 BACK_LOAD = 2.0
@@ -53,9 +55,22 @@ def smooth_border(
         moved = places + factor * (total / degree - places)
         moved[:, :2] = np.clip(moved[:, :2], start[:, :2] - most, start[:, :2] + most)
         places = np.where(simple[:, None], moved, places)
-    pixels, z = pixels.astype(np.float64), z.astype(np.float64).copy()
-    pixels[vertices], z[vertices] = places[:, :2], places[:, 2]
-    return pixels, z
+    flat, z = pixels.astype(np.float64), z.astype(np.float64).copy()
+    flat[vertices], z[vertices] = places[:, :2], places[:, 2]
+    return _unfolded(pixels.astype(np.float64), flat, faces), z
+
+
+def _unfolded(before: NDArray, after: NDArray, faces: NDArray) -> NDArray[np.float64]:
+    """(V,2) the moved places, but with the corners of faces that were turned over where they were before."""
+    after = after.copy()
+    for _ in range(UNFOLD):
+        corners = after[faces]
+        one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        turned = faces[one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] >= 0].ravel()  # rows run down
+        if not len(turned):
+            break
+        after[turned] = before[turned]
+    return after
 
 
 def back_sheet(

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..options import ReconstructOptions
 from ..progress import Progress
@@ -15,23 +15,28 @@ from ..tracking.options import TrackOptions
 if TYPE_CHECKING:
     from ..depth.options import DepthOptions
 
+PATHS = ("head", "model_folder")
+"""Options that are paths."""
+Options = TypeVar("Options")
 JobFunction = Callable[[dict[str, Any], Progress], dict[str, Any]]
+
+
+def values_of(options: Any) -> dict[str, Any]:
+    """A job's options, a dataclass, JSON-ready."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+
+
+def options_of(kind: type[Options], values: dict[str, Any]) -> Options:
+    """The other way round. Names this engine does not know are ignored."""
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    kept = {name: value for name, value in values.items() if name in known}
+    paths = {name: Path(kept[name]) for name in PATHS if kept.get(name) is not None}
+    return kind(**kept | paths)
 
 
 def reconstruct_arguments(photo: Path, folder: Path, options: ReconstructOptions) -> dict[str, Any]:
     """The JSON-ready arguments of a "reconstruct" job."""
-    values = asdict(options)
-    values["model_folder"] = None if options.model_folder is None else str(options.model_folder)
-    return {"photo": str(photo), "folder": str(folder), "options": values}
-
-
-def options_from(values: dict[str, Any]) -> ReconstructOptions:
-    """The other way round. Names this engine does not know are ignored."""
-    known = {field.name for field in fields(ReconstructOptions)}
-    kept = {name: value for name, value in values.items() if name in known}
-    if kept.get("model_folder") is not None:
-        kept["model_folder"] = Path(kept["model_folder"])
-    return ReconstructOptions(**kept)
+    return {"photo": str(photo), "folder": str(folder), "options": values_of(options)}
 
 
 def reconstruct(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def reconstruct(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]
     from ..pipeline import reconstruct as run
 
     folder = Path(arguments["folder"])
-    result = run(Path(arguments["photo"]), folder, options_from(arguments["options"]), progress)
+    result = run(Path(arguments["photo"]), folder, options_of(ReconstructOptions, arguments["options"]), progress)
     return {
         "folder": str(folder),
         "name": result.name,
@@ -63,7 +68,7 @@ def reconstruct_several(arguments: dict[str, Any], progress: Progress) -> dict[s
 
     folder = Path(arguments["folder"])
     photos = [Path(photo) for photo in arguments["photos"]]
-    report = (result := run(photos, folder, options_from(arguments["options"]), progress)).report
+    report = (result := run(photos, folder, options_of(ReconstructOptions, arguments["options"]), progress)).report
     kept = ("file", "path", "used", "main", "reason")
     return {
         "folder": str(folder),
@@ -76,18 +81,7 @@ def reconstruct_several(arguments: dict[str, Any], progress: Progress) -> dict[s
 
 def track_arguments(clip: Path, folder: Path, options: TrackOptions) -> dict[str, Any]:
     """The JSON-ready arguments of a "track" job."""
-    values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
-    return {"clip": str(clip), "folder": str(folder), "options": values}
-
-
-def track_options_from(values: dict[str, Any]) -> TrackOptions:
-    """The other way round. Names this engine does not know are ignored."""
-    known = {field.name for field in fields(TrackOptions)}
-    kept = {name: value for name, value in values.items() if name in known}
-    for name in ("head", "model_folder"):
-        if kept.get(name) is not None:
-            kept[name] = Path(kept[name])
-    return TrackOptions(**kept)
+    return {"clip": str(clip), "folder": str(folder), "options": values_of(options)}
 
 
 def track(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -96,35 +90,26 @@ def track(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     from ..tracking.job import track as run
 
     folder = Path(arguments["folder"])
-    report = run(Path(arguments["clip"]), folder, track_options_from(arguments["options"]), progress)
+    report = run(Path(arguments["clip"]), folder, options_of(TrackOptions, arguments["options"]), progress)
     kept = ("name", "frames", "fps", "frames_with_face", "gaps", "warnings", "seconds")
     return {"folder": str(folder), **{name: report[name] for name in kept}}
 
 
 def depth_arguments(photo: Path, folder: Path, options: DepthOptions) -> dict[str, Any]:
     """The JSON-ready arguments of a "depth" job."""
-    values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
-    return {"photo": str(photo), "folder": str(folder), "options": values}
-
-
-def depth_options_from(values: dict[str, Any]) -> DepthOptions:
-    """The other way round. Names this engine does not know are ignored."""
-    from ..depth.options import DepthOptions
-
-    known = {field.name for field in fields(DepthOptions)}
-    kept = {name: value for name, value in values.items() if name in known}
-    if kept.get("model_folder") is not None:
-        kept["model_folder"] = Path(kept["model_folder"])
-    return DepthOptions(**kept)
+    return {"photo": str(photo), "folder": str(folder), "options": values_of(options)}
 
 
 def depth(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Make the depth mesh of `photo` in `folder`. Returns warnings and seconds per stage."""
     progress.stage("Starting the engine", 0.0)
     from ..depth.job import depth_mesh
+    from ..depth.options import DepthOptions
 
     folder = Path(arguments["folder"])
-    report = depth_mesh(Path(arguments["photo"]), folder, depth_options_from(arguments["options"]), progress).report
+    report = depth_mesh(
+        Path(arguments["photo"]), folder, options_of(DepthOptions, arguments["options"]), progress
+    ).report
     return {
         "folder": str(folder),
         "name": Path(arguments["photo"]).stem,

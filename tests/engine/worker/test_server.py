@@ -12,7 +12,7 @@ import pytest
 
 from engine.options import ReconstructOptions
 from engine.worker import server as server_module
-from engine.worker.jobs import options_from, reconstruct_arguments
+from engine.worker.jobs import options_of, reconstruct_arguments
 from engine.worker.protocol import PROTOCOL, Cancel, Done, Failed, Hello, Quit, Run, Stage, decode, encode
 from engine.worker.server import Server
 
@@ -108,5 +108,5 @@ def test_quit_stops_a_running_job(converse):
 def test_options_survive_the_journey():
     options = ReconstructOptions(texture_size=512, device="cpu", face_index=2, model_folder=Path("models"), seed=7)
     values = reconstruct_arguments(Path("photo.jpg"), Path("out"), options)["options"]
-    assert options_from(values) == options
-    assert options_from(values | {"from_the_future": 1}) == options
+    assert options_of(ReconstructOptions, values) == options
+    assert options_of(ReconstructOptions, values | {"from_the_future": 1}) == options
