@@ -95,10 +95,10 @@ class Posed:
         if result.own is not None and len(result.own.correctives):
             feature = pose_feature(rotations)[0].numpy()
             moved = moved + np.tensordot(feature, result.own.correctives.astype(np.float64), 1)
-        parts = (moved[None], result.joints[None].astype(np.float64))
         weights = torch.tensor(result.skin_weights.astype(np.float64))
-        placed = [torch.tensor(part) for part in parts]
-        return skin(*placed, rotations, result.joint_parents, weights)[0][0].numpy()
+        joints = torch.tensor(result.joints[None].astype(np.float64))
+        placed, _ = skin(torch.tensor(moved[None]), joints, rotations, result.joint_parents, weights)
+        return placed[0].numpy()
 
     def evaluated(self) -> NDArray[np.float64]:
         """(V,3) engine space, of the mesh as Blender shows it."""
@@ -108,7 +108,8 @@ class Posed:
         """Millimetres between the mesh as it stands and what comes back from a file of that kind, world space."""
         head, rig = self.built.head, self.built.rig
         before = world_places(head)
-        for item in bpy.context.view_layer.objects:
+        layer: Any = bpy.context.view_layer
+        for item in layer.objects:
             item.select_set(item in (head, rig))
         path = folder / f"head.{kind}"
         known = set(bpy.data.objects)
@@ -118,7 +119,7 @@ class Posed:
         else:
             bpy.ops.export_scene.fbx(filepath=str(path), use_selection=True, add_leaf_bones=False)
             bpy.ops.import_scene.fbx(filepath=str(path))
-        new = [item for item in bpy.data.objects if item not in known]
+        new: list[Any] = [item for item in bpy.data.objects if item not in known]
         after = np.concatenate(
             [world_places(item) for item in new if item.type == "MESH" and len(item.data.vertices) > 99]
         )
@@ -147,9 +148,9 @@ def world_places(item: Any) -> NDArray[np.float64]:
 
 def farthest(first: NDArray, second: NDArray) -> float:
     """Largest distance from a place of either to the nearest of the other: files split vertices at seams."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    return max(float(cKDTree(b).query(a)[0].max()) for a, b in ((first, second), (second, first)))
+    return max(float(KDTree(b).query(a)[0].max()) for a, b in ((first, second), (second, first)))
 
 
 def measure(folder: Path, frames: int, seed: int) -> tuple[str | float, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from engine.heads.arkit_names import ARKIT_NAMES
 from engine.heads.model import HeadModel
 
 from . import expression, identity, regions, rig, uv
@@ -140,7 +141,7 @@ def assemble(source: HeadSource, variation: Variation, parts: list[Part]) -> Hea
         identity_std=np.sqrt(((basis * metre) ** 2).sum(axis=2).mean(axis=1)).astype(np.float32),
         asymmetry_start=COMPONENTS,
         expression_basis=(_expressions(variation, parts) * metre).astype(np.float32),
-        expression_names=expression.ARKIT_NAMES,
+        expression_names=ARKIT_NAMES,
         joint_names=rig.JOINT_NAMES,
         joint_parents=np.array(rig.JOINT_PARENTS, np.int32),
         joints=((joints - origin) * metre).astype(np.float32),
@@ -196,7 +197,7 @@ def _identity(
 def _expressions(variation: Variation, parts: list[Part]) -> NDArray[np.float64]:
     """(52,V,3) decimetres."""
     units = []
-    for name in expression.ARKIT_NAMES:
+    for name in ARKIT_NAMES:
         figure = variation.units.displacement(name)
         moved = [part.rigid_units[name] if name in part.rigid_units else part.follow @ figure for part in parts]
         units.append(np.concatenate(moved))
