@@ -61,7 +61,7 @@ def smooth_border(
 
 
 def _unfolded(before: NDArray, after: NDArray, faces: NDArray) -> NDArray[np.float64]:
-    """(V,2) the moved places, but with the corners of faces that were turned over where they were before."""
+    """(V,2) the moved places, with the corners of faces that were turned over moved less."""
     after = after.copy()
     for _ in range(UNFOLD):
         corners = after[faces]
@@ -69,7 +69,8 @@ def _unfolded(before: NDArray, after: NDArray, faces: NDArray) -> NDArray[np.flo
         turned = faces[one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0] >= 0].ravel()  # rows run down
         if not len(turned):
             break
-        after[turned] = before[turned]
+        turned = np.unique(turned)
+        after[turned] = 0.5 * (before[turned] + after[turned])
     return after
 
 

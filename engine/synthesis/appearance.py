@@ -31,14 +31,6 @@ LOST = "The fit of the texture lost its numbers after {} steps; the last good st
 
 
 @dataclass(frozen=True)
-class Guess:
-    """What a regressor says of a photo, to start from (GANFit++): latent of the texture model, and light (9,3)."""
-
-    latent: NDArray[np.float32]
-    light: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class View:
     """One photo of a person, seen and aligned.
 
@@ -48,7 +40,8 @@ class View:
         illumination: (9,3) as far as it is known already, in units in which `skin_color` is the skin.
         skin_color: (3,) linear mean albedo that goes with it.
         scale: of these pixels to the photo's own.
-        guess: a regressor's; None starts from the mean texture and the known light. Shape and camera stay the fit's.
+        guess: (latent,) of the texture as a regressor sees it (GANFit++); None starts from the mean texture. Shape and
+            camera stay the fit's, and light is what the photo's projection tells: both know better than the regressor.
     """
 
     pixels: NDArray[np.uint8]
@@ -57,7 +50,7 @@ class View:
     illumination: NDArray[np.float32]
     skin_color: NDArray[np.float32]
     scale: float = 1.0
-    guess: Guess | None = None
+    guess: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,14 +132,13 @@ def _objective(
 
 @torch.no_grad()
 def first_light(skin: SkinTexture, view: View, device: str) -> Tensor:
-    """(9,3) the guessed light; or the light that is known, as bright as the model's mean skin needs it, and white.
+    """(9,3) the light that is known, as bright as the skin to start from needs it.
 
-    Brightness of skin and of light cannot be told apart in a photo. The mean texture is the most likely one: the light
-    is halfway between what it asks for and what the photo's exposure suggests.
+    Brightness of skin and of light cannot be told apart in a photo. The guessed texture, or else the mean one, is the
+    most likely: the light is halfway between what it asks for and what the photo's exposure suggests.
     """
-    if view.guess is not None:
-        return torch.tensor(view.guess.light, device=device)
-    mean = (skin(skin.model.start().to(device)) * skin.coverage).sum((1, 2)) / skin.coverage.sum().clamp_min(1e-6)
+    start, area = skin(_first_latent(skin.model, view).to(device)), skin.coverage.sum().clamp_min(1e-6)
+    mean = (start * skin.coverage).sum((1, 2)) / area
     wanted = float(view.skin_color.mean()) / max(float(mean.mean()), 1e-3)
     return torch.tensor(view.illumination * np.float32(wanted**0.5), device=device)
 
@@ -164,8 +156,11 @@ def _starts(
 
 
 def _guessed(objective: Objective, view: View, model: TextureModel) -> Unknowns:
-    latent = model.start() if view.guess is None else torch.tensor(view.guess.latent)
-    return unchanged(objective.body.head, latent.to(objective.light.device))
+    return unchanged(objective.body.head, _first_latent(model, view).to(objective.light.device))
+
+
+def _first_latent(model: TextureModel, view: View) -> Tensor:
+    return model.start() if view.guess is None else torch.tensor(view.guess)
 
 
 @torch.no_grad()

@@ -18,7 +18,6 @@ from ..options import ReconstructOptions
 from ..perception.observation import FaceObservation, Masks
 from ..progress import Progress
 from ..recognition.load import load_own, load_small
-from ..regressors.regressed import HARMONICS
 from ..regressors.trained import load_regressor, regress
 from ..render.lighting import srgb_to_linear
 from ..texture.build import Canvas, finish_texture, judged, make_canvas, take_light_off
@@ -27,7 +26,7 @@ from ..texture.models.choose import texture_model
 from ..texture.models.model import TextureModel
 from ..texture.project import Projection, smoothstep
 from ..texture.result import TextureResult
-from .appearance import Appearance, Guess, View, synthesize
+from .appearance import Appearance, View, synthesize
 from .objective import Weights
 
 DARKER = {"brow": (0.1, 0.3), "beard": (0.12, 0.4)}
@@ -112,8 +111,8 @@ def look(
 
 def first_guess(
     head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray, model: TextureModel
-) -> tuple[Guess | None, tuple[str, ...]]:
-    """Texture and light as the regressor sees them (FastGANFit); None where it is of another texture model.
+) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+    """The texture as the regressor sees it (FastGANFit), a latent; None where it is of another texture model.
 
     Args:
         pixels: (H,W,3) sRGB, the photo. landmarks: (478,2+) pixels.
@@ -128,7 +127,7 @@ def first_guess(
         found = regress(pixels, landmarks, head, model)
     except ModelFileError as error:
         return None, (UNGUESSED.format(error.message),)
-    return (Guess(found.texture, found.light.reshape(9, 3)) if found.light.size == HARMONICS else None), ()
+    return found.texture, ()
 
 
 def small_view(
