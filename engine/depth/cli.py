@@ -27,7 +27,7 @@ def add_depth_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--faces", type=face_budget, default=200_000, metavar="N", help="most faces of the mesh's front")
     job.add_argument("--close-back", action="store_true", help="close the mesh behind")
     job.add_argument("--fit-texture", action="store_true", help="refine the texture by rendering and comparing; slow")
-    job.add_argument("--head-model", choices=("open", "flame"), default="open")
+    job.add_argument("--head-model", choices=("open", "flame", "ict"), default="open")
     job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
     job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
     job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
@@ -67,33 +67,3 @@ def chosen_depth_options(arguments: argparse.Namespace) -> DepthOptions:
         focal_length_px=arguments.focal_length,
         fit_texture=arguments.fit_texture,
     )
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Make every photo's depth mesh; a bad one does not stop the rest. Returns the first failure's exit code, or 0."""
-    import json
-    import sys
-
-    from ..__main__ import folders
-    from ..errors import EngineError
-    from ..progress import Progress
-    from .job import depth_mesh
-
-    options, entries, exit_code = chosen_depth_options(arguments), [], 0
-    for photo, folder in zip(arguments.photos, folders(arguments.photos, arguments.out), strict=True):
-        name = photo.name
-
-        def tell(stage: str, fraction: float, name: str = name) -> None:
-            print(f"{name}: {round(fraction * 100):3d} % {stage}", file=sys.stderr)
-
-        try:
-            report = depth_mesh(photo, folder, options, Progress(listener=tell)).report
-            entries.append({"photo": str(photo), "ok": True, "folder": str(folder), "report": report})
-            print(f"{name}: done, see {folder}", file=sys.stderr)
-        except EngineError as error:
-            exit_code = exit_code or error.exit_code
-            entries.append({"photo": str(photo), "ok": False, "error": error.message, "cure": error.cure})
-            print(f"{name}: {error}", file=sys.stderr)
-    if arguments.json:
-        print(json.dumps({"ok": exit_code == 0, "results": entries}, ensure_ascii=False))
-    return exit_code

@@ -12,7 +12,7 @@ from .sources import Method
 SMALLEST, LARGEST = 128, 4096
 """Pixels of the depth map's longer side."""
 BYTES_A_PIXEL, BYTES_A_FACE = 260, 420
-"""Peak use measured at 1024 to 4096 pixels, with some room; see scripts/benchmark_depth.py."""
+"""Peak use measured at 512 and 1024 pixels (scripts/benchmark_depth.py), with room for larger ones."""
 BYTES_BEFORE = 1.2e9
 """The engine with its networks loaded."""
 DPT_BYTES = 4.5e9

@@ -171,7 +171,7 @@ DECA = ModelFile(
     key="deca",
     group=REGRESSORS,
     kinds=("deca",),
-    used_by=PROGRAMS,
+    used_by="the detail DECA, on FLAME with its texture layout",
     size=434_000_000,
 )
 DEEP3D = ModelFile(
@@ -237,6 +237,7 @@ FLAME_TEXTURE = ModelFile(
     key="flame_texture",
     group=TEXTURES,
     kinds=("flame_texture",),
+    used_by="the texture Linear, on FLAME with its texture layout",
 )
 FLAME_ALBEDO = ModelFile(
     title="Basel Skins for FLAME",
@@ -247,6 +248,7 @@ FLAME_ALBEDO = ModelFile(
     key="flame_albedo",
     group=TEXTURES,
     kinds=("flame_albedo",),
+    used_by="the texture Linear, on FLAME with its texture layout",
 )
 STYLEGAN2 = ModelFile(
     title="StyleGAN2-ADA",
@@ -267,6 +269,7 @@ EG3D = ModelFile(
     key="eg3d",
     group=TEXTURES,
     kinds=("eg3d",),
+    used_by=PROGRAMS,
 )
 DPT_LARGE = ModelFile(
     title="DPT-Large",
@@ -278,6 +281,7 @@ DPT_LARGE = ModelFile(
     key="dpt_large",
     group=DEPTH,
     kinds=("dpt_large",),
+    used_by="depth meshes, instead of the bundled network",
     size=1_376_000_000,
     download="https://github.com/isl-org/DPT/releases/download/1_0/dpt_large-midas-2f21e586.pt",
 )

@@ -11,6 +11,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from engine.__main__ import main
 from engine.depth import cli
 from engine.depth.depth_map import Depth
 from engine.depth.job import FILES, depth_mesh, refined
@@ -41,7 +42,7 @@ def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(astronaut: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "depth"
     words = (str(astronaut), "-o", str(out), "--resolution", "256", "--faces", "8000", "--close-back", "--json")
-    assert cli.run(parsed(*words, "--device", "cpu")) == 0
+    assert main(["depth", *words, "--device", "cpu"]) == 0
     return out
 
 
@@ -104,7 +105,7 @@ def test_photos_without_a_person_leave_nothing_behind(tmp_path: Path, capsys: py
     noise = np.random.default_rng(0).integers(0, 255, (128, 128, 3)).astype(np.uint8)
     write_png(tmp_path / "noise.png", noise)
     out = tmp_path / "out"
-    assert cli.run(parsed(str(tmp_path / "noise.png"), "-o", str(out), "--json")) == FaceError.exit_code
+    assert main(["depth", str(tmp_path / "noise.png"), "-o", str(out), "--json"]) == FaceError.exit_code
     assert not out.exists()
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is False
