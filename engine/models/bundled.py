@@ -75,6 +75,16 @@ REGRESSOR = ModelFile(
     files=("regressor.safetensors",),
     bundled=ENGINE / "regressors" / "data",
     sha256="a0b34e55561b9a5adbb6bac5b14ed311b49080999a497b04bbab941d45f392c9",
+    used_by="the start of the texture Linear",
+)
+REGRESSOR_GENERATOR = ModelFile(
+    title="Regressor for the Generator",
+    purpose="Gives a first skin in one pass, for the small texture generator",
+    licence="GPL-3.0-or-later",
+    source="",
+    files=("regressor_generator.safetensors",),
+    bundled=ENGINE / "regressors" / "data",
+    sha256="8d85364364fbbbfe8768ba4d3ffc326a394b1009fec53538826e59a8eeb8b424",
     used_by="the start of the texture GANFit",
 )
 BUNDLED = (
@@ -85,4 +95,5 @@ BUNDLED = (
     TEXTURE_BASIS,
     TEXTURE_GENERATOR,
     REGRESSOR,
+    REGRESSOR_GENERATOR,
 )
