@@ -46,7 +46,7 @@ def add_correctives(head: bpy.types.Object, rig: bpy.types.Object, reconstructio
 def _axes(rig: bpy.types.Object, bone: str) -> NDArray[np.float64]:
     """(3,3) columns are the bone's own axes at rest, in engine space."""
     assert isinstance(rig.data, bpy.types.Armature)
-    return TO_BLENDER.T @ np.array(rig.data.bones[bone].matrix_local.to_3x3())
+    return TO_BLENDER.T @ np.array(rig.data.bones[bone].matrix_local.to_3x3(), np.float64)
 
 
 def entry_expression(row: int, column: int, axes: NDArray) -> str:
