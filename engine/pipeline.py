@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from .texture.materials import MaterialMaps
     from .texture.result import TextureResult
 
-LARGEST_RELIEF = 2048
-"""Texels: photos hold no finer relief."""
+LARGEST_RELIEF, USUAL_RELIEF = 2048, 1024
+"""Texels: photos hold no finer relief, and most not even the second."""
+LARGE_FACE = 900
+"""Pixels that a face spans from which the first is worth its seconds."""
 DEPTH_SURE = 0.9
 """Least confidence of the parts network with which its depth shapes the hair; with less, temples grow tufts."""
 
@@ -163,7 +165,8 @@ def add_detail(
     from .texture.detail import detail_maps, without_detail_shading
     from .texture.materials import material_maps
 
-    size = min(options.texture_size, LARGEST_RELIEF)
+    span = np.ptp(fit.camera.project(fit.posed[head.regions["face"]]), axis=0).max()
+    size = min(options.texture_size, LARGEST_RELIEF if span > LARGE_FACE else USUAL_RELIEF)
     if options.detail == "deca":
         from .texture.deca_relief import deca_maps
 
