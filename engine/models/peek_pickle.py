@@ -1,19 +1,17 @@
 """Pickles read for what they name and declare: arrays and tensors come out as `Declared`, no number is kept.
 
-The names are those of `unpickle` and `unpickle_torch`; any other ends the reading. Steps are counted: a pickle of a
-gigabyte of one-byte steps would take memory sixty times its size.
+The names are those of `unpickle` and `unpickle_torch`, which also counts steps; any other ends the reading.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import pickle
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import ModelFileError
 from .peek import MOST_HEADER, Declared
@@ -22,17 +20,14 @@ from .unpickle import (
     CURE,
     DAMAGED,
     DtypeStandin,
-    ListUnpickler,
     Names,
     ObjectArrayStandin,
     RefusedError,
     Standin,
-    with_arrays,
+    read_pickle,
 )
 from .unpickle_torch import FAMILIES, MAGIC, MOST_DEPTH, MOST_MODULES, Budget, Storages, torch_names
 
-MOST_STEPS = 2_000_000
-"""Reads from one pickle; the largest known model file needs some ten thousand."""
 MOST_BYTES = 2 << 30
 """Bytes that may be made from other bytes and texts in all."""
 
@@ -71,51 +66,9 @@ def _declared(shape: Any, dtype: Any, held: int) -> Declared:
     return Declared(shape, str(kind))
 
 
-class _Steps:
-    """A file that counts how often it is read."""
-
-    def __init__(self, file: io.BufferedIOBase) -> None:
-        self._file, self._left = file, MOST_STEPS
-
-    def _count(self) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise RefusedError(f"more than {MOST_STEPS} steps")
-
-    def read(self, size: int = -1) -> bytes:
-        self._count()
-        return self._file.read(size)
-
-    def readline(self) -> bytes:
-        self._count()
-        return self._file.readline()
-
-
-class _Peeker(ListUnpickler):
-    """Reads without frames, so that every step is counted."""
-
-    dispatch: ClassVar[dict[int, Any]] = dict(ListUnpickler.dispatch)
-
-    def load_frame(self) -> None:
-        """A frame only says how much to read at once."""
-        self.read(8)
-
-    dispatch[pickle.FRAME[0]] = load_frame
-
-
 def _read(path: Path, file: io.BufferedIOBase, names: Names, persistent: Callable[[Any], Any] | None = None) -> Any:
-    """As `unpickle.read_pickle`, with Python 2's strings."""
-    counted: Any = _Steps(file)
-    try:
-        found = _Peeker(counted, names, (*ARRAY_NAMES, *FAMILIES), persistent, "latin1").load()
-    except RefusedError as error:
-        raise ModelFileError(f"The file {path} asks for {error}, which no model file needs.", CURE) from error
-    except ModelFileError:
-        raise
-    except Exception as error:  # whatever damaged bytes can bring about
-        reason = str(error)[:120] or type(error).__name__
-        raise ModelFileError(f"The file {path} is damaged or no pickle ({reason}).", DAMAGED) from error
-    return with_arrays(found)
+    """As `unpickle.read_pickle`, with Python 2's strings and the names of arrays and tensors."""
+    return read_pickle(file, path, names, (*ARRAY_NAMES, *FAMILIES), persistent, "latin1")
 
 
 def _names(size: int) -> dict[str, Any]:

@@ -298,6 +298,11 @@ class ListUnpickler(INTERPRETER):
             raise EOFError("bytes are missing")
         self.append(bytearray(data))
 
+    def load_frame(self) -> None:
+        """A frame only says how much to read at once, and may say anything."""
+        self.read(8)
+
+    dispatch[pickle.FRAME[0]] = load_frame
     dispatch[pickle.BUILD[0]] = load_build
     dispatch[pickle.REDUCE[0]] = load_reduce
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8

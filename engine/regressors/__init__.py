@@ -22,6 +22,6 @@ def load(
 
 def load(kind: Any, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor | PointsRegressor:
     """A regressor, ready for use: `load("smirk", "SMIRK_em1.pt").predict(crops)`. See `entry.load`."""
-    from .entry import load as load_one
+    from . import entry
 
-    return load_one(kind, path, device)
+    return entry.load(kind, path, device)

@@ -169,7 +169,7 @@ def _peeked(path: Path) -> str:
         with path.open("rb") as file:
             start = file.read(PEEK)
         names = zipfile.ZipFile(path).namelist() if start[:4] == b"PK\x03\x04" else []
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):  # the last is zipfile's for unknown versions
         return ""
     text = start + " ".join(names[:64]).encode()
     return next((kind for sign, kind in SIGNS if sign in text), "")

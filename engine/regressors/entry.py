@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 import torch
@@ -80,16 +80,6 @@ class PointsRegressor:
         names = ("identity", "texture", "rotation", "translation", "log_focal", "light")
         result = {name: getattr(found, name).float().numpy() for name in names}
         return result | {"expression": found.expression.clamp(0, 1).float().numpy()}
-
-
-@overload
-def load(kind: Brought, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor: ...
-
-
-@overload
-def load(
-    kind: Literal["fastganfit"], path: Path | str | None = None, device: DeviceName = "cpu"
-) -> PointsRegressor: ...
 
 
 def load(kind: str, path: Path | str | None = None, device: DeviceName = "cpu") -> ImageRegressor | PointsRegressor:

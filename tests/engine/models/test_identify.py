@@ -233,7 +233,7 @@ def bounded(memory, seconds):
 
 
 def test_pickle_bombs_are_refused_in_bounded_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.models.peek_pickle.MOST_STEPS", 50_000)
+    monkeypatch.setattr("engine.models.unpickle.MOST_STEPS", 50_000)
     bombs = {
         "lists": b"\x80\x04" + b"]" * 1_000_000,
         "frame": b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b"]" * 1_000_000,
@@ -244,7 +244,7 @@ def test_pickle_bombs_are_refused_in_bounded_memory(tmp_path, monkeypatch):
         path.write_bytes(data)
         with bounded(60 << 20, 20):
             found = identify(path)
-        assert "more than 50000 steps" in found.problem, name
+        assert "more than 50,000 steps" in found.problem, name
 
 
 def test_one_text_as_bytes_again_and_again_is_refused(tmp_path, monkeypatch):
