@@ -88,9 +88,27 @@ def solve_several(
     """
     from .heads.loader import load_head
 
-    started, device = perf_counter(), choose_device(options.device)
+    started = perf_counter()
     head = load_head(options.head_model, options.model_folder)
     chosen = select(photos, head, options, progress)
+    result, pixels = solve_selection(head, chosen, folder, options, progress, combine)
+    progress.finish()
+    result.report.update(
+        seconds={title: round(value, 3) for title, value in progress.seconds.items()},
+        seconds_total=round(perf_counter() - started, 3),
+    )
+    return result, pixels
+
+
+def solve_selection(
+    head: HeadModel,
+    chosen: Selection,
+    folder: Path,
+    options: ReconstructOptions,
+    progress: Progress,
+    combine: Combine = "mean",
+) -> tuple[Reconstruction, np.ndarray]:
+    """The same for photos that were looked at already."""
     progress.stage("Combining the photos", 0.45)
     fits = combined_fits(head, chosen.looks, combine)
     found = None
@@ -99,16 +117,13 @@ def solve_several(
         fits = found.fits
     canvas = make_canvas(head, options.texture_size)
     result, photo, entries = _painted(canvas, chosen, fits, folder, options, progress, found)
-    progress.finish()
     result.report["warnings"] += chosen.warnings
     result.report.update(
         photo=str(photo.path),
         photos=[entry for _, entry in sorted([*entries, *chosen.left_out], key=lambda item: item[0])],
         combined=combine,
-        device=device,
+        device=choose_device(options.device),
         versions=versions(),
-        seconds={title: round(value, 3) for title, value in progress.seconds.items()},
-        seconds_total=round(perf_counter() - started, 3),
     )
     return result, photo.pixels
 

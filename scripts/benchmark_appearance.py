@@ -11,43 +11,49 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from engine.devices import single_threaded_torch  # noqa: E402
 from engine.errors import EngineError  # noqa: E402
 from engine.evaluation.appearance_errors import (  # noqa: E402
     AppearanceError,
+    TruePerson,
     draw_person,
     measure_appearance,
     measure_result,
 )
 from engine.evaluation.machine import describe_machine  # noqa: E402
-from engine.evaluation.metrics import peak_signal_to_noise, structural_similarity  # noqa: E402
+from engine.evaluation.metrics import ShapeError, peak_signal_to_noise, structural_similarity  # noqa: E402
 from engine.evaluation.tables import Table  # noqa: E402
 from engine.fitting.recognised import recognise  # noqa: E402
 from engine.fitting.result import HeadFit  # noqa: E402
 from engine.fitting.sighting import gather  # noqa: E402
 from engine.fitting.solve import fit_head  # noqa: E402
 from engine.heads.loader import load_head  # noqa: E402
+from engine.heads.model import HeadModel  # noqa: E402
 from engine.media.photo import Photo  # noqa: E402
 from engine.media.read import read_photo  # noqa: E402
 from engine.options import ReconstructOptions  # noqa: E402
+from engine.perception import identity  # noqa: E402
 from engine.perception.landmarks import find_face  # noqa: E402
 from engine.perception.masks import make_masks  # noqa: E402
 from engine.perception.observation import FaceObservation, Masks  # noqa: E402
 from engine.perception.seeing import see_face  # noqa: E402
+from engine.photos import Selection, main_of, select  # noqa: E402
 from engine.pipeline import solve  # noqa: E402
 from engine.progress import Progress  # noqa: E402
 from engine.recognition.load import load_small  # noqa: E402
 from engine.result import Reconstruction  # noqa: E402
-from engine.several import solve_several  # noqa: E402
+from engine.several import solve_selection  # noqa: E402
 from engine.synthesis.objective import Weights  # noqa: E402
 from engine.synthesis.paint import paint  # noqa: E402
 from engine.training.synthetic.raster import RasterRenderer  # noqa: E402
@@ -70,23 +76,83 @@ class Setting:
     photos: Path | None
     quality: str
     textures: tuple[str, ...] = TEXTURES
+    log: Path | None = None
+    judge: Path | None = None
 
 
 def known(setting: Setting) -> list[Table]:
-    """Each way from one photo and from several."""
+    """Each way from one photo and from several. People whose errors are in the log already are not drawn again."""
+    entries = read_log(setting.log)
+    done = {entry.person for entry in entries}
+    for person, head in _people(setting, max(setting.counts), done):
+        number = int(person.photos[0].stem.split("-")[0])
+        found = [Entry(number, *key, error) for key, error in _by_each_way(head, person, setting)]
+        entries += found
+        write_log(setting.log, found)
+        print(
+            f"person {number}: {len(found)} of {len(setting.counts) * len(setting.textures)}",
+            file=sys.stderr,
+            flush=True,
+        )
     rows = []
-    errors: dict[tuple[str, int], list[AppearanceError]] = {}
-    for person, head in _people(setting, max(setting.counts)):
-        for count in setting.counts:
-            for texture in setting.textures:
-                some = replace(person, photos=person.photos[:count], lights=person.lights[:count])
-                found = reconstructed(list(some.photos), texture, setting.quality)
-                if found is not None:
-                    errors.setdefault((texture, count), []).append(measure_result(head, some, found))
-        print(f"{person.photos[0].stem} done", file=sys.stderr, flush=True)
-    for (texture, count), some in sorted(errors.items(), key=lambda item: item[0][1]):
-        rows.append(row(f"{texture}, {count} photo{'s' * (count > 1)}, {len(some)} people", some))
+    for count in setting.counts:
+        for texture in setting.textures:
+            some = [entry.error for entry in entries if (entry.texture, entry.count) == (texture, count)]
+            if some:
+                rows.append(row(f"{texture}, {count} photo{'s' * (count > 1)}, {len(some)} people", some))
     return [Table("Known skin, light and shape", COLUMNS, rows)]
+
+
+def _by_each_way(
+    head: HeadModel, person: TruePerson, setting: Setting
+) -> Iterator[tuple[tuple[str, int], AppearanceError]]:
+    """Errors by texture and number of photos; each photo is looked at once."""
+    options = ReconstructOptions(texture_size=512, quality=setting.quality, hair="bald")  # type: ignore[arg-type]
+    try:
+        chosen = select(person.photos, head, options, Progress())
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return
+    for count in setting.counts:
+        looks = [look for look in chosen.looks if look.number < count]
+        if not looks:
+            continue
+        some = Selection(looks, main_of(looks))
+        for texture in setting.textures:
+            with tempfile.TemporaryDirectory() as folder, single_threaded_torch():
+                way = replace(options, texture=texture)  # type: ignore[arg-type]
+                result = solve_selection(head, some, Path(folder), way, Progress())[0]
+            yield (texture, count), measure_result(head, person, result)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One person's errors by one way."""
+
+    person: int
+    texture: str
+    count: int
+    error: AppearanceError
+
+
+def read_log(path: Path | None) -> list[Entry]:
+    """What earlier runs with the same settings found."""
+    if path is None or not path.exists():
+        return []
+    return [_entry(json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def _entry(held: dict[str, Any]) -> Entry:
+    error = held.pop("error")
+    shape, usual = ShapeError(**error.pop("shape")), ShapeError(**error.pop("usual"))
+    return Entry(**held, error=AppearanceError(**error, shape=shape, usual=usual))
+
+
+def write_log(path: Path | None, entries: Sequence[Entry]) -> None:
+    """Add a line for each."""
+    if path is not None:
+        with path.open("a") as file:
+            file.writelines(json.dumps(asdict(entry)) + "\n" for entry in entries)
 
 
 def ablation(setting: Setting) -> list[Table]:
@@ -123,9 +189,18 @@ def row(name: str, errors: list[AppearanceError]) -> tuple[str | float, ...]:
     """Means of a way's errors."""
     shape, usual = (np.array([[e.rigid, e.scaled] for e in part]).mean(0) for part in
                     ([e.shape for e in errors], [e.usual for e in errors]))  # fmt: skip
-    colours = np.mean([[e.albedo, e.relative, e.light] for e in errors], axis=0)
+    colours = np.mean([[e.albedo, e.relative] for e in errors], axis=0)
+    light = np.average([e.light for e in errors], weights=[e.directed for e in errors])
     share = 100 * shape / usual
-    return (name, *map(float, colours), float(shape[0]), float(share[0]), float(shape[1]), float(share[1]))
+    return (
+        name,
+        *map(float, colours),
+        float(light),
+        float(shape[0]),
+        float(share[0]),
+        float(shape[1]),
+        float(share[1]),
+    )
 
 
 def real(setting: Setting) -> list[Table]:
@@ -133,22 +208,25 @@ def real(setting: Setting) -> list[Table]:
     rows = []
     files = sorted(setting.photos.glob("*.jpg"))[: setting.people] if setting.photos else []
     for texture in TEXTURES:
-        figures = [likeness(path, texture, setting.quality) for path in files]
+        figures = [likeness(path, texture, setting.quality, setting.judge) for path in files]
         kept = np.array([figure for figure in figures if figure is not None])
         if len(kept):
             rows.append((f"{texture}, {len(kept)} photos", *map(float, kept.mean(0))))
     return [Table("Renders beside their photos", ("", "cosine", "PSNR dB", "SSIM"), rows)]
 
 
-def likeness(path: Path, texture: str, quality: str) -> tuple[float, float, float] | None:
-    """Cosine of the recognition network's embeddings of photo and render, and PSNR and SSIM on the face."""
-    found = reconstructed([path], texture, quality)
+def likeness(path: Path, texture: str, quality: str, judge: Path | None) -> tuple[float, float, float] | None:
+    """Cosine of a recognition network's embeddings of photo and render, and PSNR and SSIM on the face.
+
+    Without a judge the network is the bundled one, which is a loss of the fit where the texture is a model's.
+    """
+    found = reconstructed(path, texture, quality)
     if found is None or found.photo_view is None:
         return None
     pixels, view = read_photo(path).pixels, found.photo_view
     alpha = view[..., 3:].astype(np.float32) / 255
     over = (view[..., :3] * alpha + pixels * (1 - alpha)).round().astype(np.uint8)
-    recogniser = load_small()
+    recogniser = identity.load(judge).recogniser if judge else load_small()
     cosine = float(recogniser.embed(pixels, found.landmarks_2d) @ recogniser.embed(over, found.landmarks_2d))
     shown = view[..., 3] > 250
     return cosine, peak_signal_to_noise(over, pixels, shown), structural_similarity(over, pixels, shown)
@@ -162,26 +240,23 @@ def time(setting: Setting) -> list[Table]:
         for quality in QUALITIES:
             for path in files:
                 start = perf_counter()
-                reconstructed([path], texture, quality, size=2048)
+                reconstructed(path, texture, quality, size=2048)
                 rows.append((f"{texture}, {quality}", perf_counter() - start))
     return [Table("Seconds for one photo, 2K texture", ("", "s"), rows)]
 
 
-def reconstructed(photos: list[Path], texture: str, quality: str, size: int = 512) -> Reconstruction | None:
-    """A finished head, or None where no face is found."""
+def reconstructed(photo: Path, texture: str, quality: str, size: int = 512) -> Reconstruction | None:
+    """A finished head from one photo, or None where no face is found."""
     options = ReconstructOptions(texture_size=size, texture=texture, quality=quality)  # type: ignore[arg-type]
     try:
-        if len(photos) == 1:
-            return solve(photos[0], options, Progress())[0]
-        with tempfile.TemporaryDirectory() as folder:
-            return solve_several(photos, Path(folder), options, Progress())[0]
+        return solve(photo, options, Progress())[0]
     except EngineError as error:
-        print(f"{photos[0].name}: {error}", file=sys.stderr)
+        print(f"{photo.name}: {error}", file=sys.stderr)
         return None
 
 
-def _people(setting: Setting, photos: int) -> Iterator[tuple]:
-    """So many synthetic people with photos of each."""
+def _people(setting: Setting, photos: int, done: Collection[int] = ()) -> Iterator[tuple[TruePerson, HeadModel]]:
+    """So many synthetic people with photos of each, but those that are done."""
     if setting.wardrobe is None:
         raise SystemExit("Name a wardrobe with --wardrobe; `python -m engine.training prepare` makes one.")
     head, wardrobe = load_head(), load_wardrobe(setting.wardrobe)
@@ -189,6 +264,9 @@ def _people(setting: Setting, photos: int) -> Iterator[tuple]:
     with tempfile.TemporaryDirectory() as folder:
         while found < setting.people:
             number += 1
+            if number in done:
+                found += 1
+                continue
             try:
                 person = draw_person(head, wardrobe, renderer, number, photos, Path(folder))
             except ValueError:
@@ -212,13 +290,18 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=5000, help="seed of the first person")
     parser.add_argument("--photos", type=Path, help="folder of real photos")
     parser.add_argument("--textures", default=",".join(TEXTURES), help="ways that are tried on known people")
+    parser.add_argument(
+        "--log", type=Path, help="known people: errors are kept there, and a run that was stopped goes on"
+    )
+    parser.add_argument("--judge", type=Path, help="ArcFace file that judges likeness; it must not be the fit's own")
     parser.add_argument("--quality", choices=QUALITIES, default="standard")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     given = parser.parse_args()
     counts = tuple(int(count) for count in given.counts.split(","))
     setting = Setting(
-        given.wardrobe, given.people, counts, given.first, given.photos, given.quality, tuple(given.textures.split(","))
-    )
+        given.wardrobe, given.people, counts, given.first, given.photos, given.quality,
+        tuple(given.textures.split(",")), given.log, given.judge,
+    )  # fmt: skip
     tables = [table for name in given.only.split(",") for table in SECTIONS[name](setting)]
     print(f"Machine: {describe_machine()}\n")
     print("\n".join(table.markdown() for table in tables))

@@ -36,7 +36,7 @@ class TruePerson:
 
     Attributes:
         photos: files, each 512 px square.
-        lights: (3,) towards the brightest side, of each photo; zero where light comes from everywhere alike.
+        lights: (3,) towards the brightest side, of each photo, as long as light is directed (`directed`).
         neutral: (V,3) metres. albedo: (S,S,3) linear.
     """
 
@@ -74,17 +74,20 @@ def draw_person(
         write_png(files[-1], picture.image)
     albedo = np.asarray(scenes[0].albedo, np.float32)
     albedo = np.asarray(cv2.resize(albedo, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.float32)
-    lights = tuple(brightest(scene.illumination, scene.lamps) for scene in scenes)
+    lights = tuple(directed(scene.illumination, scene.lamps) for scene in scenes)
     return TruePerson(tuple(files), lights, head.shape(scenes[0].identity), albedo)
 
 
-def brightest(illumination: NDArray, lamps: Sequence[Lamp] = ()) -> NDArray[np.float64]:
-    """(3,) unit, towards which light is strongest: band 1 of the harmonics, lamps included."""
+def directed(illumination: NDArray, lamps: Sequence[Lamp] = ()) -> NDArray[np.float64]:
+    """(3,) towards where light is strongest, lamps included: band 1 of the harmonics in units of band 0.
+
+    Its length is zero where light comes from everywhere alike; there, where it comes from is no question.
+    """
     total = np.asarray(illumination, np.float64).copy()
     for lamp in lamps:
         total += directional(lamp.direction, lamp.colour)
     main = total[[3, 1, 2]].mean(axis=1)
-    return main / max(float(np.linalg.norm(main)), 1e-9)
+    return main / max(float(total[0].mean()), 1e-9)
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,15 @@ class AppearanceError:
     Attributes:
         albedo: mean CIE Delta E 2000 over the face. relative: the same after one gain per channel, which is the share
             of light's brightness and colour that no photo can tell.
-        light: degrees between the brightest directions, of the main photo.
+        light: degrees between the brightest directions, of the main photo. directed: how directed its light truly is,
+            see `directed`; means over people are weighted by it.
         shape: of the face region. usual: the mean head's.
     """
 
     albedo: float
     relative: float
     light: float
+    directed: float
     shape: ShapeError
     usual: ShapeError
 
@@ -118,12 +123,15 @@ def measure_appearance(
     found = cv2.resize(albedo, (SIZE, SIZE), interpolation=cv2.INTER_AREA)[where].astype(np.float64) / 255
     truth = np.clip(linear_to_srgb(person.albedo[where].astype(np.float64)), 0, 1)
     gain = truth.mean(0) / np.maximum(found.mean(0), 1e-3)
-    cosine = float(brightest(illumination) @ person.lights[main])
+    light, truth_light = directed(illumination), person.lights[main]
+    strength = float(np.linalg.norm(truth_light))
+    cosine = float(light @ truth_light) / max(float(np.linalg.norm(light)) * strength, 1e-9)
     face = head.regions["face"]
     return AppearanceError(
         albedo=delta_e(found, truth),
         relative=delta_e(np.clip(found * gain, 0, 1), truth),
         light=float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))),
+        directed=strength,
         shape=shape_error(neutral[face], person.neutral[face]),
         usual=shape_error(head.vertices[face], person.neutral[face]),
     )
