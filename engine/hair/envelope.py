@@ -41,6 +41,8 @@ LUMPS = (0.05, 0.0008)
 """Height of locks: share of the thickness, and metres."""
 NEAR_END = 0.95 * SPAN
 """Metres from the eyes beyond which depth is clipped, or nearly."""
+SETTLING = 5
+"""Rounds in which the surface moves to where the depth map has it."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +175,12 @@ def _with_depth(
     axis = camera.world_to_camera[2, :3]
     slope = -(outward @ axis)  # how much nearer a step outwards comes
     result = thickness
-    for _ in range(3):  # the pixel under a node moves as the node does
+    for _ in range(SETTLING):  # the pixel under a node moves as the node does
         points = skull + result[..., None] * outward
         found = read(points)
         nearer = camera.to_camera(points)[..., 2] - (found[..., 0] + constant)
-        wanted = np.clip(result + nearer / np.maximum(slope, 0.3), 0, 0.09)
+        # Hair faces outwards, more or less: its distance is the depth's difference times the cosine to the axis.
+        wanted = np.clip(result + nearer * slope, 0, 0.09)
         weight = smoothstep(slope, 0.3, 0.6) * found[..., 1]
         result = result + weight * (wanted - result)
     return result

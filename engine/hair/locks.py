@@ -114,7 +114,10 @@ def _roots(
 def _paths(
     envelope: Envelope, row: NDArray, column: NDArray, length: NDArray, reach: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Grid rows and columns (N,KNOTS) of locks that run down along the hair, and how far (metres) beyond its edge."""
+    """Grid rows and columns (N,KNOTS) of locks that run down along the hair, and how far (metres) beyond its edge.
+
+    Where the photo shows the edge, the shell ends as it does there, and no lock hangs over it.
+    """
     step = row_length(envelope.full)
     step = np.maximum(np.concatenate([step, step[-1:]]), 0.0015)
     rows, beyond = np.empty((len(row), KNOTS)), np.zeros((len(row), KNOTS))
@@ -126,8 +129,9 @@ def _paths(
         y, x = ahead / last * MAP[0] - 0.5, column / envelope.full.shape[1] * MAP[1] - 0.5
         on_hair = (sampled(envelope.cover, y, x) > 0.5) & (ahead < last)
         rows[:, knot] = np.where(on_hair & (beyond[:, knot - 1] == 0), ahead, rows[:, knot - 1])
+        unseen = 1 - np.clip(sampled(envelope.trust, y, x), 0, 1)
         left = beyond[:, knot - 1] + pace
-        beyond[:, knot] = np.where(on_hair & (beyond[:, knot - 1] == 0), 0, np.minimum(left, reach))
+        beyond[:, knot] = np.where(on_hair & (beyond[:, knot - 1] == 0), 0, np.minimum(left, reach * unseen))
     return rows, np.repeat(column[:, None], KNOTS, 1), beyond
 
 

@@ -108,16 +108,24 @@ def test_long_hair_hangs_to_its_end_and_clears_the_shoulders(head):
 
 
 def test_depth_shapes_the_front(head):
+    """A depth map of a ball of hair around the scalp's middle; seen from the front the hair is as thick as the ball."""
     shown, plain = portrait(head, THICK), grown(head)
-    face = float(np.median(head.vertices[head.regions["face"], 2]))
-    depth = np.where(shown.hair > 0.5, FAR - 0.11, FAR - face).astype(np.float32) + 7.0  # up to a constant
+    centre, radius = scalp_centre(head.vertices, head), 0.13
+    y, x = np.mgrid[: shown.camera.height, : shown.camera.width] + 0.5
+    offset = np.stack([x, y], -1) - shown.camera.project(centre)
+    beside = (offset**2).sum(-1) * (FAR / shown.camera.K[0, 0]) ** 2
+    ball = FAR - centre[2] - np.sqrt(np.maximum(radius**2 - beside, 0))
+    face = FAR - float(np.median(head.vertices[head.regions["face"], 2]))
+    depth = np.where(shown.hair > 0.5, ball, face).astype(np.float32) + 7.0  # up to a constant
     deep = grown(head, depth=DepthMap(depth, np.ones_like(depth)))
 
-    def front(hair):
-        return hair.vertices[(np.abs(hair.vertices[:, 0]) < 0.03) & (hair.vertices[:, 1] > 0.12), 2].max()
+    def reach(hair):
+        away = hair.vertices - centre
+        front = (np.abs(away[:, 0]) < 0.03) & (away[:, 2] > 0.05) & (away[:, 1] > 0.05)
+        return float(np.median(np.linalg.norm(away[front], axis=1)))
 
-    assert front(deep) == pytest.approx(0.11, abs=0.012)
-    assert front(deep) > front(plain) + 0.004
+    assert reach(deep) == pytest.approx(radius, abs=0.004)
+    assert reach(plain) < radius - 0.01
     unsure = grown(head, depth=DepthMap(depth, np.zeros_like(depth)))
     assert np.array_equal(unsure.vertices, plain.vertices)
 
