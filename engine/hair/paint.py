@@ -39,6 +39,8 @@ GAPS = (-2.7, -1.9)
 """Deviations of brightness below which the shell opens to the layer below it."""
 DEEP = 0.42
 """Brightness of the layer under the shell."""
+SPECK = (0.2, 0.01)
+"""Opacity that belongs to a patch of hair, and the share of the largest patch below which one is a speck."""
 ENDS = 0.05
 """Share of the rows over which hanging hair thins out at its end."""
 
@@ -91,7 +93,7 @@ def paint_shell(
     light = texture.mean(-1) / max(grain.contrast, 1e-3)
     gaps = smoothstep(light, *GAPS)
     gaps += np.maximum(trust, 1 - smoothstep(thick, 0.004, 0.01)) * (1 - gaps)
-    return Painted(color, _cover(envelope, photo, strands, shape) * gaps, strands)
+    return Painted(color, without_specks(_cover(envelope, photo, strands, shape)) * gaps, strands)
 
 
 def _photographed(
@@ -189,6 +191,15 @@ def _cover(envelope: Envelope, photo: HairPhoto, strands: NDArray, shape: tuple[
     cover = cover * (1 - hanging * (1 - np.clip(left / ENDS, 0, 1)))
     ragged = RAGGED * (1 - 0.6 * resized(envelope.trust, shape))
     return smoothstep(cover + 0.5 * ragged * strands, 0.42, 0.62)
+
+
+def without_specks(opacity: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The opacity without bits of strands that hang on nothing: on the skin they are dirt."""
+    _, label, stats, _ = cv2.connectedComponentsWithStats((opacity > SPECK[0]).astype(np.uint8))
+    area = stats[:, cv2.CC_STAT_AREA]
+    kept = area >= SPECK[1] * area[1:].max(initial=0)
+    kept[0] = True
+    return opacity * kept[label]
 
 
 def paint_under(painted: Painted, envelope: Envelope, shape: tuple[int, int]) -> NDArray[np.float32]:
