@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from ..engine.tracking.options import TrackOptions
 from .addon import EngineSettings
-from .options import FACES, FACES_BY_SIZE, HEAD_MODELS, TEXTURE_SIZES
+from .options import FACES, FACES_BY_SIZE, HEAD_MODELS, STARTS, TEXTURE_SIZES
 
 if TYPE_CHECKING:
     from .build.take_options import TakeOptions
@@ -85,6 +85,7 @@ class AnimateChoices(TakeChoices):
     face: EnumProperty(
         name="Face", description="Whom to follow, where the clip shows several", items=FACES, default="LARGEST"
     )
+    start_from: EnumProperty(name="Start From", description="What the fit begins with", items=STARTS, default="POINTS")
     smoothing: EnumProperty(name="Smoothing", description="How movement is smoothed", items=SMOOTHINGS, default="TAKE")
     smooth_amount: FloatProperty(
         name="Amount", description="How much is smoothed: 2 twice as much, 0.5 half", default=1.0, min=0.0, max=4.0
@@ -120,6 +121,7 @@ def track_options(choices: Any, settings: EngineSettings, head: Path | None) -> 
         head=head,
         head_model=choices.head_model.lower(),
         face_index=FACES_BY_SIZE.index(choices.face),
+        start_from=choices.start_from.lower(),
         smoothing=choices.smoothing.lower(),
         smooth_amount=choices.smooth_amount,
         texture_size=int(choices.texture_size),

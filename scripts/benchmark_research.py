@@ -1,7 +1,8 @@
-"""Measures research regressors and identity networks: python scripts/benchmark_research.py [--only parity,speed].
+"""Measures research regressors and identity networks: python scripts/benchmark_research.py [--only parity,speed,video].
 
 Parity compares with the vectors in ../shared/parity (or under LIKENESS_SHARED); without them it says so and is left
-out. Speed takes random weights; where timm is installed, its bare backbones are timed beside ours.
+out. Speed takes random weights; where timm is installed, its bare backbones are timed beside ours. Video times SMIRK
+on a clip's frames as tracking asks it: cropped one by one, looked at in batches.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ from engine.regressors.checkpoints import hollow  # noqa: E402
 from engine.regressors.deca import COARSE, DETAIL, PARTS, DecaCoarse, DecaDetail, DecaEncoder, load_part  # noqa: E402
 from engine.regressors.deca_detail import DetailDecoder  # noqa: E402
 from engine.regressors.deep3d import Deep3dNetwork  # noqa: E402
-from engine.regressors.image_regressor import ready  # noqa: E402
-from engine.regressors.smirk import SmirkEncoder, load_encoder  # noqa: E402
+from engine.regressors.image_regressor import ImageRegressor, ready  # noqa: E402
+from engine.regressors.smirk import HEAD, SmirkEncoder, load_encoder  # noqa: E402
 from engine.regressors.smirk_translator import SmirkTranslator, load_translator  # noqa: E402
+from engine.tracking.regressed import BATCH, Batches, face_crop  # noqa: E402
 
 PARITY = Path(os.environ.get("LIKENESS_SHARED", ROOT.parent / "shared")) / "parity"
 MOST_SECONDS = 4.0
 """For one number of the speed table, about."""
+FRAMES, WIDTH, HEIGHT, FACE = 4 * BATCH, 1280, 720, 300.0
+"""Of the clip that is timed: how many frames, their size in pixels, and the size of the face in them."""
 BACKBONES = ("tf_mobilenetv3_small_minimal_100", *["tf_mobilenetv3_large_minimal_100"] * 2)
 """Those in SMIRK."""
 
@@ -205,10 +209,39 @@ def speed(device: str, threads: list[int], batches: list[int], times: int) -> No
         print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
 
 
+def video(device: str, times: int) -> None:
+    """Print SMIRK's frames a second on a clip in memory, crop included; decoding and the points are others' work.
+
+    One thread of torch. By the clock the crops are cut while the network looks at the batch before, on two threads; the
+    processors' own time is what one thread needs for both.
+    """
+    torch.set_num_threads(1)
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (4, HEIGHT, WIDTH, 3), np.uint8)
+    middle = np.array([WIDTH, HEIGHT]) / 2
+    points = middle + random.uniform(-FACE / 2, FACE / 2, (478, 2))
+    network = ready("smirk", SmirkEncoder(), Path(), HEAD, device)
+
+    def clip(regressor: ImageRegressor = network) -> None:
+        with Batches(regressor) as batches:
+            for number in range(FRAMES):
+                batches.add(pictures[number % len(pictures)], points + 0.3 * number)
+            batches.rows()
+
+    def crops() -> None:
+        for number in range(FRAMES):
+            face_crop(pictures[number % len(pictures)], points + 0.3 * number)
+
+    print(f"| {WIDTH} x {HEIGHT}, batch {BATCH} | frames a second | by the processors' time |\n|---|---|---|")
+    for title, call in (("crop alone", crops), ("video path: crop and SMIRK", clip)):
+        clock, work = milliseconds(call, times, 1)
+        print(f"| {title} | {1e3 * FRAMES / clock:.1f} | {1e3 * FRAMES / work:.1f} |", flush=True)
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="parity,speed", help="sections, separated by commas")
+    parser.add_argument("--only", default="parity,speed,video", help="sections, separated by commas")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of torch on the CPU")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 16], help="pictures at a time")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto")
@@ -225,6 +258,9 @@ def main() -> None:
         print()
     if "speed" in sections:
         speed(device, given.threads if device == "cpu" else [1], given.batch, given.times)
+        print()
+    if "video" in sections:
+        video(device, given.times)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import animate, takes
+from ..operators import animate, flame_take, takes
 from ..operators.heads import active_head
 from ..operators.job import TrackJob
 from ..operators.session import SESSION
@@ -46,6 +46,10 @@ class LIKENESS_PT_animate(SidebarPanel, bpy.types.Panel):
         row.operator(takes.LIKENESS_OT_import_take.bl_idname, icon="IMPORT")
         row.operator(takes.LIKENESS_OT_retake.bl_idname, text="Retake", icon="FILE_REFRESH")
         layout.operator(takes.LIKENESS_OT_export_take.bl_idname, icon="EXPORT")
+        if flame_take.flame_there():
+            row = layout.row(align=True)
+            row.operator(flame_take.LIKENESS_OT_import_flame_take.bl_idname, icon="IMPORT")
+            row.operator(flame_take.LIKENESS_OT_export_flame.bl_idname, text="Export FLAME", icon="EXPORT")
 
 
 class LIKENESS_PT_animate_options(SidebarPanel, bpy.types.Panel):
@@ -61,7 +65,7 @@ class LIKENESS_PT_animate_options(SidebarPanel, bpy.types.Panel):
         settings = animate.clip_settings(context)
         groups = (
             ("start", "end", "face"),
-            ("smoothing", "smooth_amount"),
+            ("start_from", "smoothing", "smooth_amount"),
             ("motion", "gaze", "jaw"),
             ("brows", "eyes", "mouth", "mirror"),
             ("start_frame", "reduce", "nla", "markers"),

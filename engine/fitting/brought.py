@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,6 @@ from ..options import ReconstructOptions
 from .points import Coefficients
 
 if TYPE_CHECKING:
-    from ..heads.retarget import Retarget
     from ..regressors.image_regressor import Arrays, ImageRegressor
 
 DEVIATION = 0.5
@@ -82,9 +80,9 @@ def look(head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray, options
 
 def start_of(found: Arrays, head: HeadModel, flame: HeadModel) -> Start:
     """SMIRK's answer (1,...) for a head; `flame` is the model in whose coefficients it is."""
-    from ..heads.retarget import Performance
+    from ..heads.retarget import Performance, retarget_of
 
-    retarget = _retarget(flame)
+    retarget = retarget_of(flame)
     expression = np.zeros((1, len(retarget.units[0]) - 9))
     known = found["expression_params"][:, : expression.shape[1]]
     expression[:, : known.shape[1]] = known
@@ -105,19 +103,6 @@ def _regressor(path: Path, state: int, device: str) -> ImageRegressor:
     from ..regressors.smirk import load_smirk
 
     return load_smirk(path, device)
-
-
-_retargets: WeakKeyDictionary[HeadModel, Retarget] = WeakKeyDictionary()
-
-
-def _retarget(flame: HeadModel) -> Retarget:
-    """Between the published coefficients and ARKit's weights, solved once for each model."""
-    from ..heads.retarget import Retarget, fit_units
-
-    model = flame.published or flame
-    if model not in _retargets:
-        _retargets[model] = Retarget.of(fit_units(model))
-    return _retargets[model]
 
 
 def as_given(head: HeadModel, values: NDArray, groups: Mapping[str, slice], start: Start) -> NDArray[np.float64]:

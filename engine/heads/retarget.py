@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -247,8 +248,7 @@ class Retarget:
 
     def to_arkit(self, performance: Performance) -> Floats:
         """(T,52) weights from 0 to 1 whose faces are nearest to the frames': bounded least squares for each."""
-        parts = (performance.expression, performance.jaw, performance.left_eye, performance.right_eye)
-        codes = np.concatenate([np.atleast_2d(np.asarray(part, np.float64)) for part in parts], 1)
+        codes = _codes(performance)
         both = self.units @ self.metric
         normal = both @ self.units.T + self.ridge * np.eye(len(self.units))
         right = codes @ both.T
@@ -259,3 +259,31 @@ class Retarget:
         codes = np.atleast_2d(np.asarray(weights, np.float64)) @ self.units
         split = len(self.units[0]) - 9
         return Performance(codes[:, :split], *np.split(codes[:, split:], 3, axis=1))
+
+    def missed(self, performance: Performance, weights: NDArray) -> Floats:
+        """(T,) root mean square millimetres of the face between frames and weights (T,52) that stand for them."""
+        lack = _codes(performance) - np.atleast_2d(np.asarray(weights, np.float64)) @ self.units
+        return np.sqrt(np.maximum(np.einsum("tp,pq,tq->t", lack, self.metric, lack), 0.0))
+
+
+def _codes(performance: Performance) -> Floats:
+    """(T,E+9) of a performance."""
+    parts = (performance.expression, performance.jaw, performance.left_eye, performance.right_eye)
+    return np.concatenate([np.atleast_2d(np.asarray(part, np.float64)) for part in parts], 1)
+
+
+_retargets: WeakKeyDictionary[HeadModel, Retarget] = WeakKeyDictionary()
+
+
+def retarget_of(head: HeadModel) -> Retarget:
+    """Between a model's own coefficients and ARKit's weights, solved once for each model.
+
+    Args:
+        head: as published, or completed with ARKit's units (then its `published` counts).
+    Raises:
+        ModelFileError: the head cannot be compared with the open head.
+    """
+    model = head.published or head
+    if model not in _retargets:
+        _retargets[model] = Retarget.of(fit_units(model))
+    return _retargets[model]

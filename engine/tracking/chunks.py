@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..errors import OutputError
 FOLDER = ".likeness-track"
 FRAMES = 200
 """In a chunk: some seconds of work."""
-FIELDS = ("index", "points", "confidence", "looks", "strangers")
+FIELDS = ("index", "points", "confidence", "looks", "strangers", "regressed")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Chunk:
         index: (N,) ticks of the clip; those without a picture are left out.
         points: (N,478,3) float32 pixels, NaN where no face was seen. confidence: (N,) 0 there.
         looks: (K,S,S,3) the person's pictures after these frames. strangers: (M,) seconds.
+        regressed: (N,C) float32 of `regressed.Batches`; (0,0) where no regressor was asked.
     """
 
     index: NDArray[np.int64]
@@ -36,6 +37,7 @@ class Chunk:
     confidence: NDArray[np.float32]
     looks: NDArray[np.float32]
     strangers: NDArray[np.float64]
+    regressed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 class Chunks:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..options import DeviceName, HeadName
+from ..options import DeviceName, HeadName, StartChoice
 
 Smoothing = Literal["take", "streaming", "none"]
 
@@ -30,6 +30,10 @@ class TrackOptions:
         device: where torch runs.
         head_model: of a head solved from the clip; a given head keeps its own.
         model_folder: where the user's own model files are looked for.
+        start_from: "points" solves every frame from its points alone; "smirk" believes SMIRK's expression beside them,
+            "fast" takes it as it is and only places the head. Both need SMIRK's and FLAME's files in `model_folder`.
+        flame: write the take in FLAME's numbers as well, whatever head acts; needs FLAME's file. Takes of FLAME heads
+            always are.
         preview: write the side-by-side video.
         keep_partial: leave what was followed in the result's folder when the job is cancelled; the same job goes on.
         seed: of every random draw.
@@ -50,6 +54,25 @@ class TrackOptions:
     device: DeviceName = "auto"
     head_model: HeadName = "open"
     model_folder: Path | None = None
+    start_from: StartChoice = "points"
+    flame: bool = False
     preview: bool = True
     keep_partial: bool = True
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class RetargetOptions:
+    """Options of bringing a performance from FLAME's numbers to a take, or a take to FLAME's numbers.
+
+    Attributes:
+        head_model: whose head the take is for, or is of where no head is given.
+        head: folder of the reconstruction that acts in a take; None for the one beside the take, if any.
+        fps: frames a second; None for the file's own.
+        model_folder: where FLAME's file is looked for.
+    """
+
+    head_model: HeadName = "open"
+    head: Path | None = None
+    fps: float | None = None
+    model_folder: Path | None = None

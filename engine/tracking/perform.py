@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fitting.points import Coefficients, PointModel
 from ..fitting.pose import similarity, yaw_pitch_roll
-from ..fitting.solver import Evidence, State, solve_part
+from ..fitting.priors import expression_prior
+from ..fitting.solver import Evidence, State, solve, solve_part
 from .person import Performer
 
 Array = NDArray[np.float64]
@@ -36,21 +38,30 @@ class FrameState:
 
 
 def perform(
-    performer: Performer, points: NDArray, size: tuple[int, int], before: FrameState | None = None
+    performer: Performer,
+    points: NDArray,
+    size: tuple[int, int],
+    before: FrameState | None = None,
+    told: NDArray | None = None,
+    alone: bool = False,
 ) -> FrameState:
     """Solve one frame.
 
     Args:
         points: (478,3) pixels. size: of the picture, width and height.
         before: the frame before, to start from.
+        told: (E,) weights that a regressor gives, NaN where it says nothing of a unit: evidence beside the points.
+        alone: take them as they are; only the pose and the units of which nothing is said are solved.
     """
     observed = np.asarray(points, np.float64)
     detector, valid = performer.detector, performer.embedding.valid
     center = np.array(size) / 2.0
-    groups = ("expression",)
+    told = np.full(len(performer.expression_names), np.nan) if told is None else np.clip(told, 0.0, 1.0)
     if before is not None and _apart(performer, before, observed, center) > JUMPED:
         before = None
     state = _first(performer, observed, center) if before is None else _from(performer, before)
+    if before is None or alone:
+        state = replace(state, values=np.where(np.isfinite(told), told, state.values))
     deviation = np.where(valid[:, None], detector.deviation, np.inf)
     evidence = Evidence(
         np.where(valid[:, None], observed, 0.0),
@@ -64,9 +75,34 @@ def perform(
         evidence = replace(evidence, metres_per_pixel=state.translation[2] / state.focal)
     yaw, pitch, _ = yaw_pitch_roll(state.rotation)
     model = performer.points.expecting(detector.offset(yaw, pitch))
-    state = solve_part(model, evidence, state, groups, FIRST if before is None else NEXT, TOLERANCE).state
-    found = FrameState(state.rotation, state.translation, state.values, 0.0)
+    free = np.isnan(told) if alone else np.ones(len(told), bool)
+    model = _moved_by(model if alone else _believing(performer, model, told), state.values, free)
+    seed = replace(state, values=state.values[free])
+    solved = solve(model, evidence, seed, FIRST if before is None else NEXT, TOLERANCE).state
+    values = state.values.copy()
+    values[free] = solved.values
+    found = FrameState(solved.rotation, solved.translation, values, 0.0)
     return replace(found, error=_apart(performer, found, observed, center))
+
+
+def _believing(performer: Performer, model: PointModel, told: Array) -> PointModel:
+    """The points with what was told as further evidence of the weights."""
+    said = np.isfinite(told)
+    if not said.any():
+        return model
+    names = performer.expression_names
+    scores = {names[n]: float(told[n]) for n in np.flatnonzero(said)}
+    return replace(model, prior=expression_prior(names, scores))
+
+
+def _moved_by(model: PointModel, values: Array, free: NDArray[np.bool_]) -> PointModel:
+    """The points moved by the free units (E,) alone, the others staying at `values` (E,)."""
+    held, prior = np.where(free, 0.0, values), model.prior
+    left = Coefficients(prior.mean[free], prior.precision[np.ix_(free, free)], prior.lower[free], prior.upper[free])
+    return PointModel(
+        model.positions(held), model.basis[free], model.errors(held), model.error_basis[free], left,
+        {"expression": slice(0, int(free.sum()))},
+    )  # fmt: skip
 
 
 def _from(performer: Performer, before: FrameState) -> State:

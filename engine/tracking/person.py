@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceError
+from ..fitting.brought import Start
 from ..fitting.detector import DetectorModel, load_detector
 from ..fitting.points import PointModel, embed
 from ..fitting.pose import guess_focal, similarity
 from ..fitting.priors import expression_prior
 from ..fitting.several import SharedFit, average_person
 from ..fitting.sighting import mesh_sighting
-from ..fitting.solve import Problem, Solution, run_stages, state_problem
+from ..fitting.solve import Problem, Solution, place, run_stages, state_problem
 from ..heads.model import HeadModel, LandmarkEmbedding
 from ..perception.landmarks import yaw_degrees
 from ..perception.observation import FaceObservation
@@ -98,6 +99,8 @@ def performer_from_frames(
     size: tuple[int, int],
     focal: float | None,
     progress: Progress,
+    starts: Sequence[Start | None] = (),
+    alone: bool = False,
 ) -> Performer:
     """Solve one head from several frames.
 
@@ -105,14 +108,21 @@ def performer_from_frames(
         faces: of the frames, one at least.
         size: width and height of the clip, pixels.
         focal: known focal length, pixels, or None.
+        starts: what a regressor says of each frame; empty for nothing.
+        alone: take the regressor's identity as it is, where it answers for this head model.
     """
     sightings = [mesh_sighting(head, face) for face in faces]
     if focal is None:
         focal = clip_focal(head, [face.landmarks for face in faces], size)
     solved: list[tuple[Problem, Solution]] = []
-    for sighting, face in zip(sightings, faces, strict=True):
-        problem = state_problem(head, sighting, *size, focal, face.blendshapes)
-        solved.append((problem, run_stages(problem, ITERATIONS, progress)))
+    for sighting, face, start in zip(sightings, faces, starts or [None] * len(faces), strict=True):
+        scores = face.blendshapes if start is None else start.with_scores(face.blendshapes)
+        belief = None if start is None else start.belief()
+        problem = state_problem(head, sighting, *size, focal, scores, belief)
+        if start is not None and belief is not None and alone:
+            solved.append((problem, place(head, problem, start, progress)))
+        else:
+            solved.append((problem, run_stages(problem, ITERATIONS, progress)))
     fit = average_person(head, solved)
     group = solved[0][0].points.groups["detector"]
     usual = np.mean([state.values[group] for state in fit.states], axis=0)

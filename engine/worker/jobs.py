@@ -100,6 +100,13 @@ def depth_arguments(photo: Path, folder: Path, options: DepthOptions) -> dict[st
     return {"photo": str(photo), "folder": str(folder), "options": values_of(options)}
 
 
+def retarget(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Bring FLAME's numbers to a take, or a take to FLAME's numbers, see `engine.tracking.retarget_job`."""
+    from ..tracking.retarget_job import run
+
+    return run(arguments, progress)
+
+
 def depth(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Make the depth mesh of `photo` in `folder`. Returns warnings and seconds per stage."""
     progress.stage("Starting the engine", 0.0)
@@ -157,6 +164,7 @@ JOBS: Mapping[str, JobFunction] = {
     "reconstruct": reconstruct,
     "reconstruct_several": reconstruct_several,
     "track": track,
+    "retarget": retarget,
     "depth": depth,
     "check": check,
     "models": models,

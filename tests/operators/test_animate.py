@@ -86,13 +86,13 @@ def test_the_selected_head_acts(engine, clip, photo) -> None:
 
 def test_choices_reach_engine_and_builder(engine, clip) -> None:
     run(
-        clip("good"), start=1.5, end=4.0, face="SECOND", smoothing="STREAMING", smooth_amount=0.5, texture_size="512",
-        start_frame=101, nla=True,
+        clip("good"), start=1.5, end=4.0, face="SECOND", start_from="SMIRK", smoothing="STREAMING", smooth_amount=0.5,
+        texture_size="512", start_frame=101, nla=True,
     )  # fmt: skip
     options = engine.session.job.result["options"]
     expected = {"start": 1.5, "end": 4.0, "face_index": 1, "smoothing": "streaming", "smooth_amount": 0.5}
     assert expected.items() <= options.items()
-    assert options["texture_size"] == 512
+    assert (options["start_from"], options["texture_size"]) == ("smirk", 512)
     head = bpy.context.view_layer.objects.active
     (track,) = head.data.shape_keys.animation_data.nla_tracks
     assert (track.strips[0].frame_start, track.strips[0].frame_end) == (101, 130)

@@ -12,6 +12,7 @@ from engine.errors import ModelFileError
 from engine.fitting import brought
 from engine.fitting.brought import Start, as_given, start_of
 from engine.fitting.points import Coefficients
+from engine.heads import retarget
 from engine.heads.arkit_names import ARKIT_NAMES
 from engine.heads.loader import load_head
 from engine.heads.retarget import Retarget
@@ -28,7 +29,7 @@ def flame(monkeypatch: pytest.MonkeyPatch):
     units[np.arange(50), np.arange(50)] = 1.0
     units[ARKIT_NAMES.index("jawOpen")] = 0.0
     units[ARKIT_NAMES.index("jawOpen"), 50] = 0.4
-    monkeypatch.setattr(brought, "_retarget", lambda model: Retarget(units, np.eye(59), ridge=1e-9))
+    monkeypatch.setattr(retarget, "retarget_of", lambda model: Retarget(units, np.eye(59), ridge=1e-9))
     return head
 
 

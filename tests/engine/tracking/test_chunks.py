@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,15 @@ def test_chunks_come_back_in_order(clip: Path, tmp_path: Path) -> None:
     found = Chunks(tmp_path / "out", clip, (0.0, None, 25.0)).load()
     assert [int(part.index[0]) for part in found] == [0, 3, 6]
     np.testing.assert_array_equal(found[1].points, chunk(3).points)
+    assert found[1].regressed.size == 0
+
+
+def test_a_regressors_answers_are_kept_with_the_points(clip: Path, tmp_path: Path) -> None:
+    rows = np.arange(12, dtype=np.float32).reshape(3, 4)
+    Chunks(tmp_path / "out", clip, ("smirk",)).save(0, replace(chunk(0), regressed=rows))
+    (found,) = Chunks(tmp_path / "out", clip, ("smirk",)).load()
+    np.testing.assert_array_equal(found.regressed, rows)
+    assert Chunks(tmp_path / "out", clip, ("fast",)).load() == []
 
 
 def test_other_footage_and_other_choices_do_not_mix(clip: Path, tmp_path: Path) -> None:

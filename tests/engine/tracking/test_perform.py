@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,34 @@ def test_after_a_leap_it_starts_anew(head, actor) -> None:
     turn, place = FACING @ rotation_matrix(np.radians([0.0, -35.0, 0.0])), np.array([-0.15, 0.05, 1.2])
     found = perform(actor, seen(actor, weights(head), turn, place), SIZE, first)
     assert np.abs(found.translation - place).max() < 0.01
+
+
+def test_what_was_told_counts_the_more_the_less_the_points_say(head, actor) -> None:
+    place = np.array([0.0, 0.0, 0.8])
+    points = seen(actor, weights(head), FACING, place)
+    told = np.full(len(head.expression_names), np.nan)
+    smile = head.expression_names.index("mouthSmileLeft")
+    told[smile] = 0.8
+    sure = perform(actor, points, SIZE, told=told)
+    vague = replace(actor, detector=replace(actor.detector, deviation=np.full_like(actor.detector.deviation, 0.1)))
+    unsure = perform(vague, points, SIZE, told=told)
+    assert sure.expression[smile] < 0.02
+    assert unsure.expression[smile] > 0.2
+    assert perform(vague, points, SIZE).expression[smile] < 0.02
+
+
+def test_taken_alone_only_pose_and_gaze_are_solved(head, actor) -> None:
+    turn, place = FACING @ rotation_matrix(np.radians([5.0, 20.0, -4.0])), np.array([0.03, -0.02, 0.8])
+    truth = weights(head, jawOpen=0.5, mouthSmileLeft=0.6, mouthSmileRight=0.6, eyeLookOutLeft=0.5, eyeLookInRight=0.5)
+    told = np.where([name.startswith(("eyeLook", "tongue")) for name in head.expression_names], np.nan, truth)
+    first = perform(actor, seen(actor, truth, turn, place), SIZE, told=told, alone=True)
+    heard = np.isfinite(told)
+    np.testing.assert_array_equal(first.expression[heard], told[heard])
+    np.testing.assert_allclose(first.expression[~heard], truth[~heard], atol=0.05)
+    assert np.abs(first.translation - place).max() < 0.004
+    assert first.error < 0.003
+    further = perform(actor, seen(actor, truth, turn, place + 0.005), SIZE, first, np.where(heard, 0.3, np.nan), True)
+    np.testing.assert_array_equal(further.expression[heard], 0.3)
 
 
 def test_a_take_says_what_was_solved(head, actor) -> None:
