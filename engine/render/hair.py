@@ -13,7 +13,7 @@ from ..camera import Camera
 from ..hair.shell import HairShell
 from .geometry import face_normals, vertex_normals
 from .lighting import irradiance, srgb_to_linear
-from .rasterize import screen_triangles
+from .rasterize import Raster, screen_triangles
 from .texture import MipTexture, face_detail
 from .zbuffer import CutOut, rasterize_zbuffer
 
@@ -30,14 +30,14 @@ class HairLook:
 
     Attributes:
         vertices: (N,3) metres. faces, uv_faces: (F,3) int64. uv: (T,2).
-        texture: linear RGB. opacity: (H,W) bool, where there is hair.
+        texels: linear RGB. opacity: (H,W) bool, where there is hair.
     """
 
     vertices: Tensor
     faces: Tensor
     uv: Tensor
     uv_faces: Tensor
-    texture: MipTexture
+    texels: Texels
     opacity: Tensor
 
     def at(self, vertices: NDArray) -> HairLook:
@@ -53,59 +53,75 @@ def hair_look(hair: HairShell, device: str = "cpu") -> HairLook:
         torch.tensor(hair.faces, dtype=torch.int64, device=device),
         torch.tensor(hair.uv, device=device),
         torch.tensor(hair.uv_faces, dtype=torch.int64, device=device),
-        MipTexture(torch.as_tensor(srgb_to_linear(hair.albedo[..., :3]), device=device)),
+        Texels(MipTexture(torch.as_tensor(srgb_to_linear(hair.albedo[..., :3]), device=device))),
         torch.as_tensor(hair.albedo[..., 3] >= round(CUT * 255), device=device),
     )
 
 
-def draw_hair(picture: Tensor, depth: Tensor, hair: HairLook, camera: Camera, light: Tensor) -> None:
-    """Draw hair over what is not nearer than it, in place.
+@dataclass(frozen=True)
+class HairSeen:
+    """Where a camera sees hair.
+
+    Attributes:
+        triangles: (F,3,3) screen space.
+        raster: of the camera's size.
+    """
+
+    triangles: Tensor
+    raster: Raster
+
+
+def find_hair(hair: HairLook, depth: Tensor, camera: Camera) -> HairSeen:
+    """Hair where it is nearer than what is drawn already, depth (H,W) metres, infinite where empty."""
+    triangles = screen_triangles(hair.vertices, hair.faces, camera)
+    cut = CutOut(depth.reshape(-1).reciprocal(), _opaque(triangles, hair, depth.shape[1]))
+    return HairSeen(triangles, rasterize_zbuffer(triangles, (camera.height, camera.width), "none", cut))
+
+
+def draw_hair(picture: Tensor, seen: HairSeen, hair: HairLook, camera: Camera, light: Tensor) -> None:
+    """Draw hair over a picture, in place.
 
     Light is worked out at the corners of faces, and one texel is read per sample: strands are small and many.
 
     Args:
-        picture: (H,W,4) premultiplied linear colour and coverage. depth: (H,W) metres, infinite where empty.
+        picture: (H,W,4) premultiplied linear colour and coverage.
         light: (9,3), see `engine.render.lighting`.
     """
-    triangles = screen_triangles(hair.vertices, hair.faces, camera)
-    cut = CutOut(depth.reshape(-1).reciprocal(), _opaque(triangles, hair, depth.shape[1]))
-    raster = rasterize_zbuffer(triangles, (camera.height, camera.width), "none", cut)
-    seen = (raster.face.reshape(-1) >= 0).nonzero().squeeze(-1)
-    if not len(seen):
+    face, weights = seen.raster.face.reshape(-1), seen.raster.barycentrics.reshape(-1, 3)
+    pixels = (face >= 0).nonzero().squeeze(-1)
+    if not len(pixels):
         return
     lit = irradiance(_normals(hair, camera), light).clamp_min(0)
-    level = face_detail(triangles, hair.uv, hair.uv_faces, (hair.opacity.shape[0], hair.opacity.shape[1]))
-    level = level.round().long().clamp_(0, len(hair.texture.levels) - 1)
-    corners = torch.cat([lit, hair.uv[hair.uv_faces]], -1)
-    texels = _Texels(hair.texture)
+    level = face_detail(seen.triangles, hair.uv, hair.uv_faces, (hair.opacity.shape[0], hair.opacity.shape[1]))
+    level = level.round().long().clamp_(0, hair.texels.levels - 1)
+    corners = torch.cat([lit, hair.uv[hair.uv_faces]], -1).permute(1, 2, 0).reshape(15, -1).contiguous()
     flat = picture.view(-1, 4)
-    block = BLOCK if light.device.type == "cpu" else len(seen)
-    for part in seen.split(block):
-        face = raster.face.reshape(-1)[part].long()
-        weights = raster.barycentrics.reshape(-1, 3)[part]
-        first, second, third = corners[face].unbind(1)
-        values = first * weights[:, :1] + second * weights[:, 1:2] + third * weights[:, 2:]
-        colour = texels.read(values[:, 3], values[:, 4], level[face]) * values[:, :3]
-        flat[part, :3] = colour.clamp_(0, 1)
-        flat[part, 3] = 1
+    for part in pixels.split(BLOCK if light.device.type == "cpu" else len(pixels)):
+        shown = face.index_select(0, part)
+        first, second, third = corners.index_select(1, shown).view(3, 5, -1)
+        one, two, three = weights.index_select(0, part).T.contiguous()
+        values = first * one + second * two + third * three
+        colour = hair.texels.read(values[3], values[4], level.index_select(0, shown)) * values[:3].T
+        flat.index_copy_(0, part, torch.nn.functional.pad(colour.clamp_(0, 1), (0, 1), value=1.0))
 
 
-class _Texels:
+class Texels:
     """All levels of a texture in one row, to read single texels of any level."""
 
     def __init__(self, texture: MipTexture) -> None:
         device = texture.levels[0].device
         shapes = torch.tensor([level.shape[:2] for level in texture.levels], device=device)
+        self.levels = len(shapes)
         self.height, self.width = shapes.unbind(1)
         self.start = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
         self.values = torch.cat([level.reshape(-1, level.shape[-1]) for level in texture.levels])
 
     def read(self, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
         """(N,C) the texels at u, v (N,), origin lower left, of levels (N,)."""
-        width, height = self.width[level], self.height[level]
+        width, height, start = (values.index_select(0, level) for values in (self.width, self.height, self.start))
         x = torch.minimum((u * width).long().clamp_min_(0), width - 1)
         y = torch.minimum(((1 - v) * height).long().clamp_min_(0), height - 1)
-        return self.values[self.start[level] + y * width + x]
+        return self.values.index_select(0, start + y * width + x)
 
 
 def _opaque(triangles: Tensor, hair: HairLook, columns: int) -> Callable[[Tensor, Tensor], Tensor]:
@@ -119,16 +135,16 @@ def _opaque(triangles: Tensor, hair: HairLook, columns: int) -> Callable[[Tensor
     slope_x = (rise_1 * edge_2[:, 1:] - rise_2 * edge_1[:, 1:]) / area
     slope_y = (rise_2 * edge_1[:, :1] - rise_1 * edge_2[:, :1]) / area
     origin = corners[:, 0] - slope_x * triangles[:, 0, :1] - slope_y * triangles[:, 0, 1:2]
-    planes = torch.cat([origin, slope_x, slope_y], 1)
+    planes = torch.cat([origin, slope_x, slope_y], 1).T.contiguous()
     there = hair.opacity.reshape(-1)
 
     def opaque(tag: Tensor, pixel: Tensor) -> Tensor:
-        plane = planes[tag]
+        plane = planes.index_select(1, tag)
         row = torch.div(pixel, columns, rounding_mode="floor")
         x, y = (pixel - row * columns) + 0.5, row + 0.5
-        u = (plane[:, 0] + plane[:, 2] * x + plane[:, 4] * y).long().clamp_(0, width - 1)
-        v = (plane[:, 1] + plane[:, 3] * x + plane[:, 5] * y).long().clamp_(0, height - 1)
-        return there[v * width + u]
+        u, v = plane[0:2] + plane[2:4] * x + plane[4:6] * y
+        place = v.long().clamp_(0, height - 1) * width + u.long().clamp_(0, width - 1)
+        return there.index_select(0, place)
 
     return opaque
 

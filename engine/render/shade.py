@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..camera import Camera
 from .geometry import face_normals, vertex_normals
-from .hair import HairLook, draw_hair
+from .hair import HairLook, draw_hair, find_hair
 from .lighting import irradiance, linear_to_srgb, srgb_to_linear, studio
-from .rasterize import get_rasterizer, screen_triangles
-from .texture import MipTexture, face_detail
+from .rasterize import Raster, get_rasterizer, screen_triangles
+from .texture import MipTexture, by_level, face_detail
 
 CLAY = (0.72, 0.69, 0.66)
 SAMPLES_AT_ONCE = 2_000_000
@@ -209,28 +209,45 @@ def _average(samples: Tensor, factor: int) -> Tensor:
 
 def _compose(part: NDArray[np.uint8], premultiplied: NDArray, over: bool) -> None:
     """Write premultiplied linear RGBA (h,w,4) into `part` (h,w,4) uint8, over what is there or as straight alpha."""
-    alpha = premultiplied[..., 3:]
-    drawn = alpha[..., 0] > 0
+    alpha = np.ascontiguousarray(premultiplied[..., 3]).reshape(-1)
+    drawn = np.flatnonzero(alpha > 0)
+    if not len(drawn):
+        return
+    rows, columns = np.divmod(drawn, part.shape[1])
+    alpha, found = alpha[drawn, None], np.take(premultiplied.reshape(-1, 4), drawn, axis=0)
+    behind = part[rows, columns]
     if over:
-        colour = premultiplied[drawn, :3] + srgb_to_linear(part[drawn, :3]) * (1 - alpha[drawn])
+        colour = found[:, :3] + srgb_to_linear(behind[:, :3]) * (1 - alpha)
     else:
-        colour = premultiplied[drawn, :3] / alpha[drawn]
-        part[drawn, 3] = np.round(alpha[drawn, 0] * 255)
-    part[drawn, :3] = np.round(np.clip(linear_to_srgb(np.clip(colour, 0, 1)), 0, 1) * 255)
+        colour = found[:, :3] / alpha
+        behind[:, 3] = np.round(alpha[:, 0] * 255)
+    behind[:, :3] = np.round(np.clip(linear_to_srgb(np.clip(colour, 0, 1)), 0, 1) * 255)
+    part[rows, columns] = behind
 
 
 def _shade(surface: _Surface, camera: Camera, light: Tensor) -> Tensor:
     """(H,W,4) premultiplied linear colour and coverage, one sample per pixel of this camera."""
-    if surface.opacity is None:
-        picture, depth = _shade_layer(surface, camera, light)
-    else:
-        sheer = (surface.opacity[surface.faces.long()] < 1).any(1)
-        picture, depth = _shade_layer(surface.part(~sheer), camera, light)
-        if sheer.any():
-            _shade_over(picture, depth, surface.part(sheer), camera, light)
-    if surface.hair is not None:
-        draw_hair(picture, depth, surface.hair, camera, light)
+    solid, sheer = surface, None
+    if surface.opacity is not None:
+        clear = (surface.opacity[surface.faces.long()] < 1).any(1)
+        solid = replace(surface.part(~clear), opacity=None)
+        sheer = surface.part(clear) if clear.any() else None
+    triangles, raster = _raster(solid, camera)
+    hair = None if surface.hair is None else find_hair(surface.hair, raster.depth, camera)
+    # Hair is opaque: what lies behind it is not shaded.
+    face = raster.face if hair is None else raster.face.masked_fill(hair.raster.mask, -1)
+    picture = _shade_layer(solid, triangles, replace(raster, face=face), camera, light)
+    if sheer is not None:
+        _shade_over(picture, raster.depth, sheer, camera, light)
+    if surface.hair is not None and hair is not None:
+        draw_hair(picture, hair, surface.hair, camera, light)
     return picture
+
+
+def _raster(surface: _Surface, camera: Camera) -> tuple[Tensor, Raster]:
+    """The surface's triangles on the screen, and what the camera sees of them."""
+    triangles = screen_triangles(surface.vertices, surface.faces, camera)
+    return triangles, get_rasterizer()(triangles, (camera.height, camera.width), "none")
 
 
 def _shade_over(picture: Tensor, depth: Tensor, sheer: _Surface, camera: Camera, light: Tensor) -> None:
@@ -238,27 +255,31 @@ def _shade_over(picture: Tensor, depth: Tensor, sheer: _Surface, camera: Camera,
     box = _covered_box(sheer.vertices[sheer.faces.unique().long()], camera)
     if box[2] <= box[0] or box[3] <= box[1]:
         return
-    front, front_depth = _shade_layer(sheer, _crop(camera, box, 1), light)
+    view = _crop(camera, box, 1)
+    triangles, raster = _raster(sheer, view)
+    front = _shade_layer(sheer, triangles, raster, view, light)
     behind = picture[box[1] : box[3], box[0] : box[2]]
-    front = front * (front_depth < depth[box[1] : box[3], box[0] : box[2]])[..., None]
+    front = front * (raster.depth < depth[box[1] : box[3], box[0] : box[2]])[..., None]
     behind.copy_(front + behind * (1 - front[..., 3:]))
 
 
-def _shade_layer(surface: _Surface, camera: Camera, light: Tensor) -> tuple[Tensor, Tensor]:
-    """(H,W,4) premultiplied colour of the nearest faces, and their depth (H,W)."""
-    triangles = screen_triangles(surface.vertices, surface.faces, camera)
-    raster = get_rasterizer()(triangles, (camera.height, camera.width), "none")
+def _shade_layer(surface: _Surface, triangles: Tensor, raster: Raster, camera: Camera, light: Tensor) -> Tensor:
+    """(H,W,4) premultiplied colour of the faces that a raster shows, 0 where it shows none."""
     face, weights = raster.face.reshape(-1), raster.barycentrics.reshape(-1, 3)
     result = torch.zeros((len(face), 4), device=light.device)
     shader = _Shader(surface, triangles, camera, light)
     block = SHADED_AT_ONCE if light.device.type == "cpu" else len(face)
-    for seen in (face >= 0).nonzero().squeeze(-1).split(max(block, 1)):
-        result[seen] = shader.premultiplied(face[seen].long(), weights[seen])
-    return result.reshape(*raster.face.shape, 4), raster.depth
+    for seen in shader.ordered(face).split(max(block, 1)):
+        found = shader.premultiplied(face.index_select(0, seen), weights.index_select(0, seen).T.contiguous())
+        result.index_copy_(0, seen, found.T.contiguous())
+    return result.reshape(*raster.face.shape, 4)
 
 
 class _Shader:
-    """Colours of seen points. What is the same all over a face is worked out once."""
+    """Colours of seen points. What is the same all over a face is worked out once.
+
+    Points are laid out number by number, (C,P): the processor takes several at a time.
+    """
 
     def __init__(self, surface: _Surface, triangles: Tensor, camera: Camera, light: Tensor) -> None:
         self.surface, self.light = surface, light
@@ -266,45 +287,69 @@ class _Shader:
         corners = surface.faces.long()
         # The inside of an open surface shows its normals turned round.
         inside = (face_normals(surface.vertices, surface.faces) * (self.eye - surface.vertices[corners[:, 0]])).sum(-1)
-        self.normals = surface.normals[corners] * torch.where(inside < 0, -1.0, 1.0)[:, None, None]
+        normals = surface.normals[corners] * torch.where(inside < 0, -1.0, 1.0)[:, None, None]
+        self.normals = _by_corner(normals)
+        self.detail = torch.zeros_like(inside)
         if surface.texture is not None and surface.uv is not None and surface.uv_faces is not None:
             height, width = surface.texture.levels[0].shape[:2]
-            self.uv = surface.uv[surface.uv_faces.long()]
+            self.uv = _by_corner(surface.uv[surface.uv_faces.long()])
             self.detail = face_detail(triangles, surface.uv, surface.uv_faces, (height, width))
-
-    def premultiplied(self, face: Tensor, weights: Tensor) -> Tensor:
-        """(P,4) linear colours times opacity, and opacity, of points given by face (P,) and barycentrics (P,3)."""
-        colour = self.colour(face, weights).clamp_(0, 1)
-        opacity = torch.ones_like(colour[:, :1])
-        if self.surface.opacity is not None:
-            opacity = _blend(self.surface.opacity[self.surface.faces[face].long()][..., None], weights)
-        return torch.cat([colour * opacity, opacity], -1)
-
-    def colour(self, face: Tensor, weights: Tensor) -> Tensor:
-        """(P,3) linear colours of points."""
-        surface = self.surface
-        normals = torch.nn.functional.normalize(_blend(self.normals[face], weights), dim=-1)
-        if surface.texture is not None:
-            albedo = surface.texture.sample(_blend(self.uv[face], weights), self.detail[face])
         else:
             assert surface.colours is not None
-            albedo = _blend(surface.colours[surface.faces[face].long()], weights)
-        colour = albedo * irradiance(normals, self.light).clamp_min(0)
-        if surface.occlusion is not None:
-            colour = colour * _blend(surface.occlusion[surface.faces[face].long()][..., None], weights)
+            self.colours = _by_corner(surface.colours[corners])
+        self.occlusion, self.opacity = (
+            None if values is None else _by_corner(values[corners][..., None])
+            for values in (surface.occlusion, surface.opacity)
+        )
+
+    def ordered(self, face: Tensor) -> Tensor:
+        """(P,) where faces (N,) are seen, such that points that read the same texture levels come together."""
+        seen = (face >= 0).nonzero().squeeze(-1)
+        if self.surface.texture is None:
+            return seen
+        return seen.index_select(0, by_level(self.detail.index_select(0, face.index_select(0, seen))))
+
+    def premultiplied(self, face: Tensor, weights: Tensor) -> Tensor:
+        """(4,P) linear colours times opacity, and opacity, of points given by face (P,) and barycentrics (3,P)."""
+        colour = self.colour(face, weights).clamp_(0, 1)
+        if self.opacity is None:
+            return torch.cat([colour, torch.ones_like(colour[:1])])
+        opacity = _blend(self.opacity, face, weights)
+        return torch.cat([colour * opacity, opacity])
+
+    def colour(self, face: Tensor, weights: Tensor) -> Tensor:
+        """(3,P) linear colours of points."""
+        surface = self.surface
+        normals = _blend(self.normals, face, weights)
+        normals /= (normals * normals).sum(0).sqrt_().clamp_min_(1e-12)
+        if surface.texture is not None:
+            colour = surface.texture.planes(_blend(self.uv, face, weights), self.detail.index_select(0, face))
+        else:
+            colour = _blend(self.colours, face, weights)
+        colour *= irradiance(normals.T, self.light).T.clamp_min(0)
+        if self.occlusion is not None:
+            colour *= _blend(self.occlusion, face, weights)
         if surface.gloss is not None:
-            glossy = (surface.gloss[face] > 0).nonzero().squeeze(-1)
-            points = _blend(surface.vertices[surface.faces[face[glossy]].long()], weights[glossy])
-            toward_eye = torch.nn.functional.normalize(self.eye - points, dim=-1)
-            shine = _highlight(surface.gloss[face[glossy]], normals[glossy], toward_eye, self.light)
-            colour = colour.index_add(0, glossy, shine)
+            strength = surface.gloss.index_select(0, face)
+            glossy = (strength > 0).nonzero().squeeze(-1)
+            if len(glossy):
+                corners = surface.vertices[surface.faces[face[glossy]].long()]
+                points = (corners * weights[:, glossy].T[..., None]).sum(1)
+                toward_eye = torch.nn.functional.normalize(self.eye - points, dim=-1)
+                shine = _highlight(strength[glossy], normals[:, glossy].T, toward_eye, self.light)
+                colour.index_add_(1, glossy, shine.T)
         return colour
 
 
-def _blend(corners: Tensor, weights: Tensor) -> Tensor:
-    """Barycentric sum of corner values (P,3,C): (P,C)."""
-    first, second, third = corners.unbind(1)
-    return first * weights[:, :1] + second * weights[:, 1:2] + third * weights[:, 2:]
+def _by_corner(values: Tensor) -> Tensor:
+    """Values of corners (F,3,C) as (3,C,F)."""
+    return values.permute(1, 2, 0).contiguous()
+
+
+def _blend(corners: Tensor, face: Tensor, weights: Tensor) -> Tensor:
+    """Barycentric sum of corner values (3,C,F) at points of faces (P,): (C,P)."""
+    first, second, third = corners.flatten(0, 1).index_select(1, face).view(3, -1, len(face))
+    return (first * weights[0]).add_(second.mul_(weights[1])).add_(third.mul_(weights[2]))
 
 
 def _highlight(strength: Tensor, normals: Tensor, toward_eye: Tensor, light: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
@@ -11,11 +12,8 @@ MAX_LEVEL = 5
 
 def sample_bilinear(texture: Tensor, uv: Tensor) -> Tensor:
     """Texture (H,W,C) at uv (...,2) (origin lower left; row 0 is v = 1): (...,C). Edges are held. Differentiable."""
-    grid = torch.stack([uv[..., 0] * 2 - 1, 1 - uv[..., 1] * 2], -1).reshape(1, 1, -1, 2)
-    found = grid_sample(
-        texture.permute(2, 0, 1)[None], grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return found[0, :, 0].T.reshape(*uv.shape[:-1], texture.shape[-1])
+    grid = torch.stack([uv[..., 0] * 2 - 1, 1 - uv[..., 1] * 2], -1).reshape(-1, 2)
+    return _bilinear(texture, grid).T.reshape(*uv.shape[:-1], texture.shape[-1])
 
 
 class MipTexture:
@@ -36,16 +34,39 @@ class MipTexture:
 
     def sample(self, uv: Tensor, detail: Tensor) -> Tensor:
         """Colours (N,C) at uv (N,2), where detail (N,) is log2 of texels per sample along one side."""
+        order = by_level(detail)
+        found = self.planes(uv[order].T, detail[order]).T
+        return torch.empty_like(found).index_copy_(0, order, found)
+
+    def planes(self, uv: Tensor, detail: Tensor) -> Tensor:
+        """The same laid out number by number: colours (C,N) at uv (2,N). Quick for points in the order `by_level`."""
         detail = detail.clamp(0, MAX_LEVEL)
-        values = uv.new_zeros((len(uv), self.levels[0].shape[-1]))
-        if not len(uv):
-            return values
-        for index in range(int(detail.max().ceil()) + 1):
-            weight = (1 - (detail - index).abs()).clamp_min(0)
-            used = weight.nonzero().squeeze(-1)
-            if len(used):
-                values = values.index_add(0, used, sample_bilinear(self.level(index), uv[used]) * weight[used, None])
-        return values
+        grid = torch.stack([uv[0] * 2 - 1, 1 - uv[1] * 2], -1)
+        parts, start = [uv.new_zeros((self.levels[0].shape[-1], 0))], 0
+        levels, counts = torch.unique_consecutive(detail.floor(), return_counts=True)
+        for level, count in zip(levels.tolist(), counts.tolist(), strict=True):
+            part = slice(start, start + count)
+            beyond = detail[part] - level
+            found = _bilinear(self.level(int(level)), grid[part]) * (1 - beyond)
+            if bool((beyond > 0).any()):
+                found += _bilinear(self.level(int(level) + 1), grid[part]) * (1 - (detail[part] - (level + 1)).abs())
+            parts.append(found)
+            start += count
+        return torch.cat(parts, 1)
+
+
+def by_level(detail: Tensor) -> Tensor:
+    """An order of points, (N,), in which those that read the same two levels of a texture come together."""
+    level = detail.clamp(0, MAX_LEVEL).to(torch.uint8)
+    if level.device.type == "cpu":  # by counting, many times faster
+        return torch.from_numpy(np.argsort(level.numpy(), kind="stable"))
+    return level.argsort(stable=True)
+
+
+def _bilinear(texture: Tensor, grid: Tensor) -> Tensor:
+    """Texture (H,W,C) at places (N,2) of `grid_sample`: (C,N). Edges are held."""
+    planes = texture.permute(2, 0, 1)[None]
+    return grid_sample(planes, grid[None, None], mode="bilinear", padding_mode="border", align_corners=False)[0, :, 0]
 
 
 def _halved(texture: Tensor) -> Tensor:

@@ -20,8 +20,9 @@ from .complete import Layer, blend, match, mirrored, soften
 from .delight import delight
 from .eyes import iris_color
 from .hair import ROOT_SHADE, grow_hair, no_hair
+from .heap import keep_heap
 from .judge import believable
-from .project import Projection, project_photo, view_cosine
+from .project import BLOCK, Projection, mix, project_photo, view_cosine, weighted
 from .result import TextureResult
 from .surface import UvSurface, uv_surface, vertex_normals
 
@@ -45,7 +46,8 @@ class Canvas:
     @property
     def relative(self) -> NDArray[np.float32]:
         """(N,3) expected variation of albedo, about 1 on the face."""
-        return self.base_color / _mean_color(self.base_color, self.face_texels.astype(np.float32))
+        mean = _mean_color(self.base_color, self.face_texels.astype(np.float32))
+        return _by_channel(np.divide, self.base_color, mean)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def make_texture(
 
 def make_canvas(head: HeadModel, size: int) -> Canvas:
     """An unpainted head."""
+    keep_heap()
     surface, base = uv_surface(head, size), base_skin(head, size)
     on_skin = _material(head, surface, "skin") & ~_inner_mouth(head, surface)
     face_texels = on_skin & (surface.smooth(head.regions["face"][:, None], head.faces)[:, 0] > 0.5)
@@ -112,7 +115,7 @@ def judged(canvas: Canvas, seen: Projection) -> tuple[NDArray[np.float32], NDArr
     trusted_face = seen.seen * seen.bare * canvas.face_texels
     skin_color = _mean_color(seen.color / np.maximum(relative, 0.05), trusted_face)
     beard = canvas.surface.flat(canvas.base.regions["beard"])
-    relative *= skin_color
+    relative = _by_channel(np.multiply, relative, skin_color)
     scores = believable(canvas.head, canvas.surface, seen, seen.color, relative, seen.skin * canvas.on_skin, beard)
     return skin_color, *scores
 
@@ -151,11 +154,13 @@ def finish_texture(
     direct = Layer(seen.color, soften(over, surface, 0.006, open_to=behind_lids))
     if shown is not None:  # soft already, and narrower than borders are
         direct = replace(direct, weight=direct.weight * np.maximum(shown, seen.hair * grown.allowed))
-    color[grown.texels] += grown.cover[:, None] * (grown.color - color[grown.texels])
-    color += direct.weight[:, None] * (direct.color - color)
-    color[grown.texels] *= 1 - ROOT_SHADE * grown.cover[:, None]
+    haired = np.take(color, grown.texels, axis=0)
+    mix(haired, grown.color, grown.cover)
+    color[grown.texels] = haired
+    mix(color, direct.color, direct.weight)
+    color[grown.texels] = weighted(np.take(color, grown.texels, axis=0), 1 - ROOT_SHADE * grown.cover)
     other = np.nonzero(~on_skin)[0]
-    color[other] = base_color[other]
+    color[other] = np.take(base_color, other, axis=0)
     color = _with_iris(color, base, surface, facts.iris)
     albedo = surface.padded(surface.picture(linear_to_bytes(color)))
     confidence = surface.picture(np.round(255 * direct.weight)).astype(np.uint8)
@@ -192,6 +197,16 @@ def _complete_skin(
 def _mean_color(color: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """(3,) weighted mean of the texels (N,3)."""
     return (weights @ color / max(float(weights.sum()), 1e-9)).astype(np.float32)
+
+
+def _by_channel(operation: np.ufunc, colors: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An operation on colours (N,3) and one colour (3,): many of it in a row, for an axis of three is slow."""
+    out = np.empty(colors.shape, np.float32)
+    row = np.broadcast_to(other, (BLOCK, 3)).copy()
+    for start in range(0, len(colors), BLOCK):
+        part = colors[start : start + BLOCK]
+        operation(part, row[: len(part)], out=out[start : start + BLOCK])
+    return out
 
 
 def _material(head: HeadModel, surface: UvSurface, name: str) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..heads.model import HeadModel
 from .harmonic import extend
-from .project import smoothstep
+from .project import BLOCK, mix, smoothstep
 from .surface import UvSurface, surface_edges
 
 FLOOR = 2e-3
@@ -76,8 +76,10 @@ def match(
     ratio = np.log((target[part] + FLOOR) / (source[part] + FLOOR))
     known, trust = to_vertices(ratio, weights[part], surface, head)
     gain = surface.smooth(np.exp(extend(surface_edges(head), known, TRUST * trust**2)), head.faces)
-    gain *= source + FLOOR
-    gain -= FLOOR
+    for start in range(0, len(gain), BLOCK):
+        part = slice(start, start + BLOCK)
+        gain[part] *= source[part] + FLOOR
+        gain[part] -= FLOOR
     return gain
 
 
@@ -120,7 +122,5 @@ def blend(direct: Layer, twin: Layer, base: NDArray[np.float32]) -> NDArray[np.f
     """Mix the photo, the mirrored photo and the base by trust. All are matched already. (N,3) linear."""
     mixed = base.copy()
     for source, weight in ((twin.color, twin.weight * np.float32(MIRROR_REACH)), (direct.color, direct.weight)):
-        change = source - mixed
-        change *= weight[:, None]
-        mixed += change
+        mix(mixed, source, weight)
     return mixed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..heads.model import HeadModel
 from ..render.lighting import irradiance, solve_illumination
 from .complete import sparse, to_vertices
-from .project import smoothstep
+from .project import BLOCK, smoothstep
 from .surface import UvSurface, surface_edges
 
 DARKEST, BRIGHTEST = 0.35, 1.8
@@ -128,10 +128,13 @@ def without_shine(
     skin = np.median(sample, axis=0)
     span = max(float(skin[0] - skin[2]), 0.05 * float(skin[0]))
     usual = float(np.percentile((sample[:, 2] * skin[0] - sample[:, 0] * skin[2]) / span, 60))
-    white = (color[:, 2] * skin[0] - color[:, 0] * skin[2]) / span - max(usual, 0.0)
     third = np.full(3, 1 / 3, np.float32)
-    brightness = color @ third / (float(skin.mean()) * np.maximum(relative @ third, 0.3))
-    shine = SHINE * np.maximum(white, 0) * smoothstep(brightness, *SHINY) * (1 - hair)
+    shine = np.empty(len(color), np.float32)
+    for start in range(0, len(color), BLOCK):
+        at = slice(start, start + BLOCK)
+        white = (color[at, 2] * skin[0] - color[at, 0] * skin[2]) / span - max(usual, 0.0)
+        brightness = color[at] @ third / (float(skin.mean()) * np.maximum(relative[at] @ third, 0.3))
+        shine[at] = SHINE * np.maximum(white, 0) * smoothstep(brightness, *SHINY) * (1 - hair[at])
     # A photo's colour is coarser than its brightness: without blur, the difference would print as specks.
     small = surface.size // 4
     shine = cv2.resize(surface.picture(shine), (small, small), interpolation=cv2.INTER_AREA)
@@ -139,7 +142,9 @@ def without_shine(
     shine = surface.flat(cv2.resize(shine, (surface.size, surface.size), interpolation=cv2.INTER_LINEAR))
     shiny = np.nonzero(shine > 1e-4)[0]
     color = color.copy()
-    color[shiny] -= np.minimum(shine[shiny], 0.6 * color[shiny].min(1))[:, None]
+    found = np.take(color, shiny, axis=0)
+    least = np.minimum(np.minimum(found[:, 0], found[:, 1]), found[:, 2])
+    color[shiny] = found - np.minimum(shine[shiny], 0.6 * least)[:, None]
     return color
 
 

@@ -20,7 +20,7 @@ from ..heads.model import HeadModel
 from ..perception.observation import Masks
 from ..render.lighting import linear_to_bytes, srgb_to_linear
 from .base_skin import base_skin
-from .detail_evidence import HALF, EvidenceOptions, relief_residual, smooth_within
+from .detail_evidence import HALF, EvidenceOptions, channel_mean, relief_residual, smooth_within
 from .detail_frame import LitFrame, differences, frame_of, lit_frame, normal_picture
 from .detail_pores import pore_height
 from .detail_solve import box_around, solve_height
@@ -194,7 +194,7 @@ def _away_from(region: NDArray[np.float32], reach: float) -> NDArray[np.float32]
 def _bearded(head: HeadModel, surface: UvSurface, color: NDArray[np.float32], trust: NDArray, beard: NDArray) -> float:
     """0 for a shaven face to 1 for a beard: hairs in lines would pass for wrinkles."""
     base = srgb_to_linear(base_skin(head, surface.size).albedo)
-    ratio = np.log((color.mean(-1) + 0.01) / (base.mean(-1) + 0.01))
+    ratio = np.log((channel_mean(color) + 0.01) / (channel_mean(base) + 0.01))
     seen = (trust > 0.5) & surface.mask
     face = surface.picture(surface.smooth(head.regions["face"][:, None].astype(np.float32), head.faces)[:, 0]) > 0.5
     grown, bare = ratio[seen & (beard > 0.5)], ratio[seen & face & (beard < 0.1)]

@@ -73,12 +73,17 @@ def relief_residual(
     logs = np.log(np.maximum(color, 0) + FLOOR).astype(np.float32)
     fine = logs - smooth_within(logs, trust, HALF * options.coarsest / texel)
     fine *= (trust > 0)[..., None]
-    bright = fine.mean(-1)
+    bright = channel_mean(fine)
     kept = _like_shading(fine, bright, options.hue_window / texel, options.hue)
-    kept *= _no_step(logs.mean(-1), trust, texel, options)
+    kept *= _no_step(channel_mean(logs), trust, texel, options)
     lines = _along_lines(bright, texel, options)
     kept *= _above_noise(lines, bright - lines, trust, texel, options)
     return lines * kept * smoothstep(trust, 0.1, 0.6)
+
+
+def channel_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S,S) means over the channels of (S,S,3): many times faster than along the short axis."""
+    return (picture[..., 0] + picture[..., 1] + picture[..., 2]) / np.float32(3)
 
 
 def smooth_within(values: NDArray[np.float32], trust: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -94,8 +99,8 @@ def smooth_within(values: NDArray[np.float32], trust: NDArray[np.float32], sigma
 def _like_shading(fine: NDArray, bright: NDArray, window: float, limits: tuple[float, float]) -> NDArray[np.float32]:
     """(S,S) 1 where red, green and blue change alike, 0 where pigment explains the change better (the third component
     of Tsumura et al. 2003, "Image-Based Skin Color and Texture Analysis/Synthesis", is what all channels share)."""
-    hue = ((fine - bright[..., None]) ** 2).sum(-1)
-    both = np.sqrt(cv2.GaussianBlur(np.stack([hue, bright**2], -1), (0, 0), window))
+    red, green, blue = ((fine[..., channel] - bright) ** 2 for channel in range(3))
+    both = np.sqrt(cv2.GaussianBlur(cv2.merge([red + green + blue, bright**2]), (0, 0), window))
     return 1 - smoothstep(both[..., 0] / (both[..., 1] + 0.02), *limits)
 
 
@@ -106,14 +111,15 @@ def _along_lines(bright: NDArray, texel: float, options: EvidenceOptions) -> NDA
     Design and Use of Steerable Filters", in spirit: these are narrower than what is exactly steerable).
     """
     dx, dy = cv2.Sobel(bright, cv2.CV_32F, 1, 0), cv2.Sobel(bright, cv2.CV_32F, 0, 1)
-    products = np.stack([dx * dx - dy * dy, 2 * dx * dy, dx * dx + dy * dy], -1)
-    a, b, total = np.moveaxis(cv2.GaussianBlur(products, (0, 0), options.line_window / texel), -1, 0)
+    products = cv2.merge([dx * dx - dy * dy, 2 * dx * dy, dx * dx + dy * dy])
+    a, b, total = cv2.split(cv2.GaussianBlur(products, (0, 0), options.line_window / texel))
     size = np.hypot(a, b) + 1e-9
     angles = np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     mixed, shares = np.zeros_like(bright), np.zeros_like(bright)
     for angle in angles:
         # The tensor's doubled angle is the gradient's; a line runs across it.
-        share = np.maximum(-(a * np.float32(np.cos(2 * angle)) + b * np.float32(np.sin(2 * angle))) / size, 0) ** 8
+        share = np.maximum(-(a * np.float32(np.cos(2 * angle)) + b * np.float32(np.sin(2 * angle))) / size, 0)
+        share = np.square(np.square(np.square(share)))
         mixed += share * cv2.filter2D(bright, -1, _stroke(angle, texel, options))
         shares += share
     line = smoothstep(size / (total + 1e-5), *options.lines)

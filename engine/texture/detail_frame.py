@@ -101,9 +101,8 @@ def normal_picture(height: NDArray, frame: Frame) -> NDArray[np.uint8]:
     """(S,S,3) tangent-space normal map of a height (S,S) in millimetres: red right, green up (OpenGL), blue out."""
     right, down = differences(height)
     along, across = frame.slopes(right, down)
-    normal = np.stack([-along, -across, np.ones_like(along)], -1)
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    return np.round(normal * 127 + 128).astype(np.uint8)
+    length = np.sqrt(along * along + across * across + 1)
+    return cv2.merge([np.round(part / length * 127 + 128).astype(np.uint8) for part in (-along, -across, 1)])
 
 
 def differences(height: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

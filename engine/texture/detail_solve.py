@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,80 +58,86 @@ def solve_height(
 
 
 class _System:
-    """The normal equations on a rectangle, applied without a matrix. The light's term lives on the cells between four
-    texels, so that no height shifts against its shading."""
+    """The normal equations on a rectangle: each texel's own factor, and those it has in common with its neighbours.
+
+    The light's term lives on the cells between four texels, so that no height shifts against its shading. On a cell it
+    is p (d - a) + q (b - c) of its corners' heights, see `_corners`, with p and q half the sum and half the difference
+    of the light's two factors.
+
+    All pictures have a rim of one texel, where heights are 0, so that every texel has eight neighbours.
+
+    Attributes:
+        target: (S+2,S+2) right side.
+        diagonal: (S+2,S+2) factor of the texel itself, 1 on the rim.
+        couplings: (4,S+2,S+2) factor that a texel has in common with the one to the left, above, to the upper left; and
+            that its left neighbour has with the one above the texel.
+    """
 
     def __init__(self, residual: NDArray, trust: NDArray, lit: LitFrame, options: SolveOptions) -> None:
         self.options = options
-        self.right, self.down = (_cells(field) for field in lit.operator())
+        right, down = (_cells(field) for field in lit.operator())
+        p, q = 0.5 * (right + down), 0.5 * (right - down)
         weight = _cells(trust) * (np.minimum.reduce(_corners(trust)) > 0)
-        self.right_weighted, self.down_weighted = weight * self.right, weight * self.down
-        self.stiff_right = options.smoothness / (lit.frame.along[:, 1:] * lit.frame.along[:, :-1])
-        self.stiff_down = options.smoothness / np.abs(lit.frame.across[1:] * lit.frame.across[:-1])
-        self.pull = options.depth_weight * trust
-        self.target = self.pull * options.depth * residual
+        pull = options.depth_weight * trust
+        target, diagonal = pull * options.depth * residual, pull + np.float32(options.flatness)
         shown = weight * _cells(residual)
-        self._scatter(self.target, -shown * self.right, -shown * self.down)
-        self.pull = self.pull + options.flatness
-        self.diagonal = self._diagonal(weight)
+        for part, factor in zip(_corners(target), (p, -q, q, -p), strict=True):
+            part += shown * factor
+        falling, rising, both = weight * p * p, weight * q * q, weight * p * q
+        for part, factor in zip(_corners(diagonal), (falling, rising, rising, falling), strict=True):
+            part += factor
+        beside = -options.smoothness / (lit.frame.along[:, 1:] * lit.frame.along[:, :-1])
+        below = -options.smoothness / np.abs(lit.frame.across[1:] * lit.frame.across[:-1])
+        diagonal[:, :-1] -= beside
+        diagonal[:, 1:] -= beside
+        diagonal[:-1] -= below
+        diagonal[1:] -= below
+        beside[:-1] -= both
+        beside[1:] -= both
+        below[:, :-1] += both
+        below[:, 1:] += both
+        self.target, self.diagonal = np.pad(target, 1), np.pad(diagonal, 1, constant_values=1)
+        self.couplings = np.zeros((4, *self.target.shape), np.float32)
+        self.couplings[0, 1:-1, 2:-1], self.couplings[1, 2:-1, 1:-1] = beside, below
+        self.couplings[2, 2:-1, 2:-1], self.couplings[3, 2:-1, 2:-1] = -falling, -rising
 
     def solve(self) -> NDArray[np.float32]:
         """Conjugate gradients with a diagonal preconditioner."""
         x = np.zeros_like(self.target)
         rest = self.target.copy()
         direction = rest / self.diagonal
+        image, prepared = np.zeros_like(x), np.empty_like(x)
         energy = _dot(rest, direction)
         goal = self.options.tolerance**2 * energy
         for _ in range(self.options.iterations):
             if energy <= goal or energy == 0:
                 break
-            image = self._apply(direction)
-            step = np.float32(energy / _dot(direction, image))
-            x += step * direction
-            rest -= step * image
-            prepared = rest / self.diagonal
+            self.apply(direction, image)
+            step = energy / _dot(direction, image)
+            cv2.scaleAdd(direction, step, x, x)
+            cv2.scaleAdd(image, -step, rest, rest)
+            np.divide(rest, self.diagonal, out=prepared)
             previous, energy = energy, _dot(rest, prepared)
-            direction *= np.float32(energy / previous)
-            direction += prepared
-        return x
+            cv2.scaleAdd(direction, energy / previous, prepared, direction)
+        return x[1:-1, 1:-1].copy()
 
-    def _apply(self, height: NDArray) -> NDArray:
-        out = self.pull * height
-        rise = self.stiff_right * np.diff(height, axis=1)
-        out[:, 1:] += rise
-        out[:, :-1] -= rise
-        rise = self.stiff_down * np.diff(height, axis=0)
-        out[1:] += rise
-        out[:-1] -= rise
-        shading = self._shading(height)
-        self._scatter(out, shading * self.right_weighted, shading * self.down_weighted)
-        return out
-
-    def _shading(self, height: NDArray) -> NDArray:
-        """(S-1,S-1) minus the change of log shading on the cells."""
-        a, b, c, d = _corners(height)
-        across, along = d - a, b - c
-        return 0.5 * (self.right * (across + along) + self.down * (across - along))
-
-    def _scatter(self, out: NDArray, right: NDArray, down: NDArray) -> None:
-        """Add the transposed cell differences to the texels, in place."""
-        both, either = 0.5 * (right + down), 0.5 * (right - down)
-        a, b, c, d = _corners(out)
-        a -= both
-        d += both
-        b += either
-        c -= either
-
-    def _diagonal(self, weight: NDArray) -> NDArray:
-        out = self.pull.copy()
-        for part, stiff in ((np.s_[:, 1:], self.stiff_right), (np.s_[:, :-1], self.stiff_right)):
-            out[part] += stiff
-        out[1:] += self.stiff_down
-        out[:-1] += self.stiff_down
-        both, either = weight * (0.5 * (self.right + self.down)) ** 2, weight * (0.5 * (self.right - self.down)) ** 2
-        for corner, share in zip(_corners(out), (both, either, either, both), strict=True):
-            corner += share
-        return out
+    def apply(self, height: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """The left side of the equations for a height, into `out`; both with a rim of 0."""
+        inside, before, after = slice(1, -1), slice(None, -2), slice(2, None)
+        beside, upright, falling, rising = self.couplings
+        mine = out[inside, inside]
+        np.multiply(self.diagonal[inside, inside], height[inside, inside], out=mine)
+        for factor, neighbour in (
+            (beside[inside, inside], height[inside, before]),
+            (beside[inside, after], height[inside, after]),
+            (upright[inside, inside], height[before, inside]),
+            (upright[after, inside], height[after, inside]),
+            (falling[inside, inside], height[before, before]),
+            (falling[after, after], height[after, after]),
+            (rising[inside, after], height[before, after]),
+            (rising[after, inside], height[after, before]),
+        ):
+            cv2.accumulateProduct(factor, neighbour, mine)  # one pass where NumPy takes two
 
 
 def _corners(picture: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:

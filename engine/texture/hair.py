@@ -12,7 +12,7 @@ from ..heads.model import HeadModel
 from ..heads.skin import BaseSkin
 from .complete import FLOOR, TRUST, soften, sparse, spread, to_vertices
 from .harmonic import extend
-from .project import Projection, sample, smoothstep
+from .project import Projection, sample, smoothstep, weighted
 from .surface import UvSurface, surface_edges
 
 SCALP_PRIOR = 0.3
@@ -97,7 +97,8 @@ def grow_hair(
     cover += known * (share_seen - cover)
     contrast = strand_contrast(color, hair, surface)
     pure = hair * smoothstep(seen.hair, *PURE) + np.float32(1e-6) * hair
-    combed = spread(color, pure, surface, head)[haired] * np.exp(contrast * detail - 0.5 * contrast**2)[:, None]
+    combed = np.take(spread(color, pure, surface, head), haired, axis=0)
+    combed = weighted(combed, np.exp(contrast * detail - 0.5 * contrast**2))
     return Hair(haired, combed, cover, allowed, (pure @ color / pure.sum()).astype(np.float32))
 
 
@@ -148,10 +149,11 @@ def strands(head: HeadModel, surface: UvSurface, part: NDArray[np.int64], seed: 
     down = np.arccos(np.clip(along, -1, 1)) / np.float32(np.pi)
     around = np.arctan2(points[:, 0], points @ forward) / np.float32(2 * np.pi)
     rng = np.random.default_rng(seed)
-    waves = _noise(rng, around, down, 23, 4)
+    waves = _noise(rng, around % 1.0, down, 23, 4)
     around = around + SWIRL * np.exp(-8 * down) + 0.004 * waves
     total = np.zeros(len(points), np.float32)
     spacing = np.sin(np.pi * np.clip(down, 0, 1))  # strands crowd together at the whorl: fine ones fade there
+    around = around % 1.0
     for columns, rows, strength in OCTAVES:
         fade = np.minimum(spacing * (8 * OCTAVES[0][0] / columns) + 0.3, 1)
         total += strength * fade * _noise(rng, around, down, columns, rows)
@@ -159,11 +161,15 @@ def strands(head: HeadModel, surface: UvSurface, part: NDArray[np.int64], seed: 
 
 
 def _noise(rng: np.random.Generator, around: NDArray, down: NDArray, columns: int, rows: int) -> NDArray[np.float32]:
-    """Values of a random grid that closes around the head, between its points by linear interpolation."""
+    """Values of a random grid that closes around the head, between its points by linear interpolation.
+
+    Args:
+        around, down: (n,) 0..1.
+    """
     grid = rng.standard_normal((rows + 1, columns)).astype(np.float32)
     grid = np.concatenate([grid, grid[:, :1]], 1)
-    places = np.stack([(around % 1.0) * columns + 0.5, down * rows + 0.5], -1)
-    return sample(grid, places.astype(np.float32))
+    places = cv2.merge([around * columns + 0.5, down * rows + 0.5]).reshape(-1, 2)
+    return sample(grid, places)
 
 
 def strand_contrast(color: NDArray[np.float32], hair: NDArray[np.float32], surface: UvSurface) -> float:

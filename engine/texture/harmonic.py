@@ -41,7 +41,7 @@ def extend(
     # Channels first: every sum then runs along memory.
     known = np.ascontiguousarray(np.where(weights[:, None] > 0, values, 0.0).T, dtype=np.float64)
     mean = (known @ weights / max(weights.sum(), 1e-12))[:, None]
-    a, b = (np.ascontiguousarray(ends) for ends in edges.T)
+    a, b = (np.ascontiguousarray(ends, np.int64) for ends in edges.T)  # what `bincount` counts by
     diagonal = weights + stiffness * np.bincount(edges.ravel(), minlength=count) + pull
 
     def apply(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,22 +68,116 @@ def test_agrees_with_brute_force(backend: str) -> None:
     assert np.allclose(raster.depth.numpy()[same & (face >= 0)], depth[same & (face >= 0)], rtol=1e-4)
 
 
-def test_small_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    triangles = random_triangles(80, 64, seed=1)
-    whole = get_rasterizer()(triangles, (64, 64))
-    monkeypatch.setattr(zbuffer, "ROWS_AT_ONCE", 40)
-    monkeypatch.setattr(zbuffer, "PIXELS_AT_ONCE", 300)
-    monkeypatch.setattr(zbuffer, "RESOLVE_AT_ONCE", 333)
-    pieces = get_rasterizer()(triangles, (64, 64))
-    assert torch.equal(whole.face, pieces.face)
-    assert torch.equal(whole.barycentrics, pieces.barycentrics)
+def awkward_triangles(size: int) -> torch.Tensor:
+    """(F,3,3) random ones, the same ones again (ties), slivers, lines, points, and what lies off the picture."""
+    some = random_triangles(60, size, seed=4)
+    slivers = random_triangles(20, size, seed=5)
+    slivers[:, 2, :2] = slivers[:, 1, :2] + 0.02
+    lines, points, level = some[:5].clone(), some[5:10].clone(), some[10:15].clone()
+    lines[:, 2] = (lines[:, 0] + lines[:, 1]) / 2
+    points[:, 1:] = points[:, :1]
+    level[:, 1, 1] = level[:, 0, 1] = level[:, :2, 1].mean(1).round() + 0.5  # an edge along a row of pixel centres
+    beside, above, behind, endless = (some[15:20].clone() for _ in range(4))
+    beside[..., 0] += 2 * size
+    above[..., 1] -= 2 * size
+    behind[:, 0, 2] = -1
+    endless[:, 1, 0] = torch.inf
+    endless[1, 0, 1] = torch.nan
+    whole = torch.tensor([[[-size, -size, 1.7], [4.0 * size, 0, 1.9], [0, 4 * size, 1.8]]])
+    return torch.cat([some, level, lines, points, some.flip(1), beside, above, behind, endless, slivers, whole])
+
+
+def one_by_one(triangles: torch.Tensor, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Face and inverse depth, triangle after triangle, row after row, with the rasteriser's own arithmetic."""
+    best, nearest = np.full((size, size), -1), np.zeros((size, size), np.float32)
+    number = np.float32
+    half, none, one_more, side = number(0.5), number(0), number(1), number(size)
+    for index, triangle in enumerate(triangles.numpy()):
+        with np.errstate(all="ignore"):
+            (ax, ay, _), (bx, by, _), (cx, cy, _) = triangle
+            area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+            if not np.isfinite(triangle).all() or triangle[:, 2].min() <= 0 or area == 0:
+                continue
+            top, middle, bottom = triangle[np.argsort(triangle[:, 1], kind="stable")]
+            one, two = middle - top, bottom - top
+            inverse = 1 / np.stack([top, middle, bottom])[:, 2]
+            rise_1, rise_2 = inverse[1] - inverse[0], inverse[2] - inverse[0]
+            area = one[0] * two[1] - one[1] * two[0]
+            right, down = (rise_1 * two[1] - rise_2 * one[1]) / area, (rise_2 * one[0] - rise_1 * two[0]) / area
+            rows = np.clip(np.ceil(triangle[:, 1] - half), 0, size)
+            for row in range(int(rows.min()), int(rows.max())):
+                centre = number(row) + half
+                start, end = (top, middle) if centre < middle[1] else (middle, bottom)
+                ends = [
+                    np.clip(np.ceil(x - half), none, side)
+                    for x in (
+                        top[0] + (centre - top[1]) * ((bottom[0] - top[0]) / (bottom[1] - top[1])),
+                        start[0] + (centre - start[1]) * ((end[0] - start[0]) / (end[1] - start[1])),
+                    )
+                ]
+                first, last = min(ends), max(ends)
+                level = inverse[0] + down * (centre - top[1])
+                begin, stop = (
+                    np.clip(level + right * (x - top[0]), inverse.min(), inverse.max())
+                    for x in (first + half, last - half)
+                )
+                step = (stop - begin) / max(last - first - one_more, one_more)
+                for k, column in enumerate(range(int(first), int(last))):
+                    here = begin + step * number(k)
+                    if here > nearest[row, column]:
+                        best[row, column], nearest[row, column] = index, here
+    return best, nearest
+
+
+@pytest.mark.parametrize("few", [1, 24, 10**9])
+@pytest.mark.parametrize("at_once", [1 << 19, 300])
+def test_however_it_is_cut_the_picture_is_that_of_one_triangle_after_the_other(
+    few: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`FEW` of 1 cuts all part by part, a large one all by repetition."""
+    size = 48
+    triangles = awkward_triangles(size)
+    face, nearest = one_by_one(triangles, size)
+    monkeypatch.setattr(zbuffer, "FEW", few)
+    monkeypatch.setattr(zbuffer, "PARTS_AT_ONCE", at_once)
+    monkeypatch.setattr(zbuffer, "RESOLVE_AT_ONCE", at_once)
+    raster = get_rasterizer()(triangles, (size, size))
+    assert np.array_equal(raster.face.numpy(), face)
+    seen = face >= 0
+    assert seen.sum() > size * size // 2
+    assert len(np.unique(face)) > 30
+    assert np.allclose(1 / raster.depth.numpy()[seen], nearest[seen], rtol=2e-3)
+    assert torch.isinf(raster.depth[~raster.mask]).all()
+    assert not raster.barycentrics[~raster.mask].any()
+
+
+def test_triangles_of_more_rows_and_columns_than_are_told_apart() -> None:
+    """Above `LARGEST` parts the order is any; 200 large triangles are still cut whole."""
+    size = zbuffer.LARGEST + 60
+    step = torch.arange(200) * 1e-3
+    triangle = torch.tensor([[-1.0, -1, 1], [3 * size, -1, 1], [-1, 3 * size, 1]])
+    triangles = triangle.repeat(200, 1, 1)
+    triangles[:, :, 2] += step.flip(0)[:, None]
+    raster = get_rasterizer()(triangles, (size, size))
+    assert (raster.face == 199).all()
+    assert torch.allclose(raster.depth, torch.ones(()))
+
+
+def test_pictures_of_a_batch_are_those_of_each_alone() -> None:
+    triangles = torch.stack([random_triangles(90, 40, seed=seed) for seed in range(3)])
+    together = get_rasterizer()(triangles, (40, 33))
+    for index, alone in enumerate(triangles):
+        raster = get_rasterizer()(alone, (40, 33))
+        assert torch.equal(together.face[index], raster.face)
+        assert torch.equal(together.barycentrics[index], raster.barycentrics)
+        assert torch.equal(together.depth[index], raster.depth)
 
 
 def test_two_pass_buffer_for_devices_without_64_bit_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
     triangles = random_triangles(80, 64, seed=2)
     packed = get_rasterizer()(triangles, (64, 64))
     monkeypatch.setattr(zbuffer, "_new_buffer", zbuffer._TwoPassBuffer)
-    monkeypatch.setattr(zbuffer, "PIXELS_AT_ONCE", 500)
+    monkeypatch.setattr(zbuffer, "PARTS_AT_ONCE", 500)
     assert torch.equal(get_rasterizer()(triangles, (64, 64)).face, packed.face)
 
 

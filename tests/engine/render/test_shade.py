@@ -7,11 +7,13 @@ import torch
 import trimesh
 
 from engine.camera import Camera
+from engine.hair.shell import HairShell
 from engine.render import shade
 from engine.render.geometry import vertex_normals
+from engine.render.hair import hair_look
 from engine.render.lighting import ambient, directional, irradiance, srgb_to_linear
 from engine.render.shade import render_clay, render_head
-from engine.render.texture import MipTexture, sample_bilinear
+from engine.render.texture import MipTexture, by_level, sample_bilinear
 
 SQUARE = np.array([[-0.5, -0.5, 0], [0.5, -0.5, 0], [0.5, 0.5, 0], [-0.5, 0.5, 0]])
 SQUARE_FACES = np.array([[0, 1, 2], [0, 2, 3]])
@@ -125,3 +127,53 @@ def test_mip_levels_average() -> None:
     assert texture.sample(torch.tensor([[0.5, 0.5]]), torch.tensor([2.0]))[0, 0] == 7.5
     between = texture.sample(torch.tensor([[0.25, 0.75]]), torch.tensor([0.5]))
     assert torch.isclose(between[0, 0], torch.tensor(2.5))
+
+
+def test_points_read_their_own_two_levels_in_whatever_order_they_come() -> None:
+    generator = torch.Generator().manual_seed(0)
+    texture = MipTexture(torch.rand((33, 20, 3), generator=generator))
+    uv = torch.rand((500, 2), generator=generator) * 1.2 - 0.1
+    detail = torch.rand(500, generator=generator) * 8 - 1  # beyond both ends too
+    detail[:20] = torch.arange(20.0) % 6
+    found = texture.sample(uv, detail)
+    for place, level, colour in zip(uv, detail.clamp(0, 5), found, strict=True):
+        low = int(level)
+        one, two = (sample_bilinear(texture.level(index), place) for index in (low, low + 1))
+        assert torch.allclose(colour, one + (level - low) * (two - one), atol=1e-6)
+
+
+def test_points_in_the_order_of_levels_change_level_as_rarely_as_can_be() -> None:
+    detail = torch.rand(1000, generator=torch.Generator().manual_seed(1)) * 9 - 2
+    order = by_level(detail)
+    assert order.sort().values.equal(torch.arange(1000))
+    levels = detail[order].clamp(0, 5).floor()
+    assert levels.equal(levels.sort().values)
+    assert (order.diff()[levels.diff() == 0] > 0).all()  # as before within a level
+
+
+def test_what_hair_hides_is_what_was_there_without_it() -> None:
+    """Skin under hair is not shaded; beside it every pixel is as without."""
+    hair = HairShell(
+        vertices=np.array([[-0.4, -0.4, 0.2], [0.4, -0.4, 0.2], [0.4, 0.4, 0.2], [-0.4, 0.4, 0.2]], np.float32),
+        close=np.zeros((4, 3), np.float32),
+        faces=SQUARE_FACES.astype(np.int32),
+        uv=np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32),
+        uv_faces=SQUARE_FACES.astype(np.int32),
+        albedo=np.dstack([np.full((16, 16, 3), 60, np.uint8), np.repeat([[0], [255]], 8, 0).repeat(16, 1)]).astype(
+            np.uint8
+        ),
+        anchors=np.zeros((4, 3), np.int32),
+        anchor_weights=np.full((4, 3), 1 / 3, np.float32),
+    )
+    albedo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    camera, opacity = front_camera(64), np.array([1, 1, 0.5, 1])
+    faces = np.concatenate([SQUARE_FACES, SQUARE_FACES + 4])
+    vertices = np.concatenate([SQUARE, SQUARE * 0.5 + [0, 0, 0.1]])
+    everything = (vertices, faces, np.concatenate([uv, uv]), faces, albedo, camera, ambient())
+    bald = render_head(*everything, opacity=np.concatenate([np.ones(4), opacity]))
+    haired = render_head(*everything, opacity=np.concatenate([np.ones(4), opacity]), hair=hair_look(hair))
+    changed = (bald != haired).any(-1)
+    assert 200 < changed.sum() < 64 * 64 // 2
+    covered = np.abs(haired[..., :3].astype(int) - 60).max(-1) <= 1
+    assert (covered | ~changed)[2:-2].mean() > 0.97  # but for the seam, where both share a pixel

@@ -180,6 +180,13 @@ def test_the_solver_meets_its_normal_equations():
         assert abs(slope) < 1e-3 * scale * 0.05
 
 
+def test_a_lone_texel_is_as_deep_as_it_is_dark():
+    """Without neighbours only the prior is left: 0.1 (h - 0.8 r)^2 + 0.01 h^2."""
+    one = np.ones((1, 1), np.float32)
+    lit = LitFrame(Frame(one, 0 * one, one), np.ones((1, 1, 2), np.float32))
+    np.testing.assert_allclose(solve_height(-0.3 * one, one, lit), [[-0.3 * 0.08 / 0.11]], rtol=1e-5)
+
+
 def test_normals_of_a_ramp_lean_downhill():
     rows, columns = np.mgrid[:SIDE, :SIDE]
     frame = patch().frame

@@ -9,7 +9,18 @@ from engine.perception.observation import Masks
 from engine.render.lighting import ambient, directional, irradiance, srgb_to_linear
 from engine.render.shade import render_head
 from engine.texture.delight import delight
-from engine.texture.project import LASHES, head_view, project_photo, unfolding, with_lash_line
+from engine.texture.project import (
+    BLOCK,
+    LASHES,
+    head_view,
+    mix,
+    project_photo,
+    sample,
+    smoothstep,
+    unfolding,
+    weighted,
+    with_lash_line,
+)
 from engine.texture.surface import uv_surface, vertex_normals
 
 SIZE, SIDE = 256, 384
@@ -139,3 +150,35 @@ def test_the_cropped_view_sees_the_same_picture(head, camera):
     moved = view.project(head.vertices) - camera.project(head.vertices) * scale
     np.testing.assert_allclose(moved - moved[0], 0, atol=1e-6)
     assert max(view.width, view.height) == 200
+
+
+def test_smoothstep_is_its_polynomial_whatever_the_size_and_the_kind_of_numbers():
+    values = np.linspace(-1, 2, BLOCK + 77)
+    t = np.clip((values - 0.2) / 0.5, 0, 1)
+    np.testing.assert_allclose(smoothstep(values, 0.2, 0.7), t * t * (3 - 2 * t), atol=1e-6)
+    pictures = values[: BLOCK // 256 * 256].astype(np.float32).reshape(-1, 256)
+    assert np.array_equal(smoothstep(pictures.T, 0.2, 0.7), smoothstep(pictures, 0.2, 0.7).T)
+    assert np.array_equal(smoothstep(np.arange(5), 0, 4), np.array([0, 0.15625, 0.5, 0.84375, 1], np.float32))
+    assert smoothstep(np.array(0.45), 0.2, 0.7).shape == ()
+
+
+@pytest.mark.parametrize("count", [0, 5, BLOCK, BLOCK + 3])
+def test_colours_times_weights_and_mixed(count):
+    rng = np.random.default_rng(0)
+    colors, others = rng.random((2, count, 3), np.float32)
+    share = rng.random(count, np.float32)
+    assert np.array_equal(weighted(colors, share), colors * share[:, None])
+    mixed = colors.copy()
+    mix(mixed, others, share)
+    assert np.array_equal(mixed, colors + share[:, None] * (others - colors))
+
+
+@pytest.mark.parametrize("count", [1, 4096, 10_000])
+def test_samples_of_a_ramp_are_its_values(count):
+    rows, columns = np.mgrid[:40, :50].astype(np.float32)
+    places = np.random.default_rng(0).uniform([1, 1], [49, 39], (count, 2)).astype(np.float32)
+    found = sample(np.dstack([columns, rows, 2 * rows, columns + rows]), places)
+    assert found.shape == (count, 4)
+    x, y = (places - 0.5).T  # in steps of a thirty-second of a pixel
+    np.testing.assert_allclose(found, np.stack([x, y, 2 * y, x + y], 1), atol=2 / 32)
+    np.testing.assert_allclose(sample(rows, places), y, atol=1 / 32)
