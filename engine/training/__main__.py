@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import EngineError
 
@@ -76,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
     measured.add_argument("--weights", type=Path, help="file of the regressor; default: the bundled one")
     measured.add_argument("--data", type=Path, required=True, help="folder of shards that it was not trained on")
 
+    _add_generated(commands)
+
     export = commands.add_parser("export", help="write a run's averaged weights for use")
     export.add_argument("run", type=Path)
     export.add_argument("--out", type=Path, required=True, help="file to write, .safetensors")
@@ -87,13 +90,65 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _add_generated(commands: Any) -> None:
+    """The commands around EG3D: samples, the two kinds of regressors, and an evaluation set."""
+    draw = commands.add_parser("eg3d-dataset", help="draw heads with EG3D: pictures, depth and latents")
+    draw.add_argument("--generator", type=Path, required=True, help="EG3D's file")
+    draw.add_argument("--out", type=Path, required=True, help="folder for the files; what is there is not drawn again")
+    draw.add_argument("--count", type=int, default=50_000)
+    draw.add_argument("--seed", type=int, default=0)
+    draw.add_argument("--held-out", action="store_true", help="other heads, in the mix of the published validation set")
+    draw.add_argument("--resolution", type=int, help="side of a picture, pixels; default: the generator's own")
+    draw.add_argument("--truncation", type=float, default=0.7, help="1 for none")
+    draw.add_argument("--jitter", type=float, default=0.0, help="degrees added to every camera at random")
+    draw.add_argument("--device", default="cpu")
+    draw.add_argument("--batch", type=int, default=1, help="heads drawn at once; take more on a GPU")
+
+    for name, said in (
+        ("depth", "train a depth network on pictures of EG3D or on synthetic faces"),
+        ("latents", "train a regressor of EG3D's latents"),
+    ):
+        train = commands.add_parser(name, help=said)
+        train.add_argument("--config", type=Path, required=True, help=f"see engine/training/configs/{name}_*.toml")
+        train.add_argument("--data", type=Path, required=True, help="folder with `train` and `held_out`")
+        train.add_argument("--out", type=Path, required=True, help="the run's folder")
+        train.add_argument("--weights", type=Path, help="file of weights to begin with, before the recipe's")
+        train.add_argument("--resume", action="store_true")
+        train.add_argument("--device", default="cpu")
+        train.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+        if name == "latents":
+            train.add_argument("--generator", type=Path, help="EG3D's file, to draw a sheet of what was learnt")
+
+    known = commands.add_parser("evaluation-set", help="choose photos and make their depth, meshes and latents")
+    known.add_argument("photos", type=Path, help="folder of photos")
+    known.add_argument("--out", type=Path, required=True, help="folder; photos that are done are not done again")
+    known.add_argument("--generator", type=Path, help="EG3D's file; without, depth is the engine's own")
+    known.add_argument("--regressor", type=Path, help="file of a trained regressor, where inversions begin")
+    known.add_argument(
+        "--method",
+        choices=("auto", "unet", "dpt", "inflate", "head"),
+        default="auto",
+        help="of depth without a generator",
+    )
+    known.add_argument("--count", type=int, default=1600, help="most photos")
+    known.add_argument("--face", type=float, default=80.0, help="least distance of the eyes' outer corners, pixels")
+    known.add_argument("--steps", type=int, default=500, help="of each inversion, for the latent")
+    known.add_argument("--tuning-steps", type=int, default=350, help="of each inversion, for the generator")
+    known.add_argument("--grid", type=int, default=256, help="voxels along a mesh's volume")
+    known.add_argument("--level", type=float, default=10.0, help="raw density of a mesh's surface")
+    known.add_argument("--resolution", type=int, default=512, help="most pixels of a depth map's side")
+    known.add_argument("--models", type=Path, help="folder of your own models")
+    known.add_argument("--seed", type=int, default=0)
+    known.add_argument("--device", default="cpu")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status."""
     from . import commands
 
     options = parser().parse_args(arguments)
     try:
-        getattr(commands, options.command)(options)
+        getattr(commands, options.command.replace("-", "_"))(options)
     except EngineError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

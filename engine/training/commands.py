@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -10,7 +11,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from ..errors import ModelFileError
+from ..errors import DeviceError, ModelFileError
+from ..memory import is_out_of_memory
 
 SHARD = 200
 """Pictures in a file."""
@@ -218,6 +220,92 @@ def measure_regressor(options: Namespace) -> None:
     for name, value in figures.items():
         print(f"{name} {value:.4f}")
     print(f"{missed} pictures without a usable face")
+
+
+def eg3d_dataset(options: Namespace) -> None:
+    """Draw heads with EG3D."""
+    from ..devices import single_threaded_torch
+    from ..eg3d.load import load_generator
+    from .eg3d.dataset import draw_set
+    from .eg3d.poses import HELD_OUT, TRAINING
+    from .eg3d.samples import Drawing
+    from .eg3d.shards import fingerprint
+
+    stream, start = HELD_OUT if options.held_out else TRAINING, perf_counter()
+    drawing = Drawing(options.seed, stream, options.truncation, options.jitter, options.resolution)
+    network = load_generator(options.generator).requires_grad_(False).to(options.device)
+    with single_threaded_torch():
+        drawn = draw_set(
+            network, fingerprint(options.generator), options.out, options.count, drawing, options.batch,
+            lambda done: _say_speed(done, start),
+        )  # fmt: skip
+    print(f"{options.out}: {drawn} of {options.count} pictures drawn now")
+
+
+def depth(options: Namespace) -> None:
+    """Train a depth network."""
+    from .depth.recipe import prepare_depth, read_depth_recipe
+
+    recipe = read_depth_recipe(options.config)
+    _train(recipe, lambda: prepare_depth(recipe, options.data, options.out, options.device, options.weights), options)
+
+
+def latents(options: Namespace) -> None:
+    """Train a regressor of latents."""
+    from .latents.recipe import prepare_latents, read_latent_recipe
+
+    recipe = read_latent_recipe(options.config)
+    if options.weights is not None:
+        recipe = replace(recipe, start=options.weights)
+    _train(
+        recipe, lambda: prepare_latents(recipe, options.data, options.out, options.device, options.generator), options
+    )
+
+
+def _train(recipe: Any, prepare: Callable[[], Any], options: Namespace) -> None:
+    """Train by a recipe with a `loop`, and say how it ended."""
+    from ..devices import single_threaded_torch
+    from .perception.loop import train
+
+    loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
+    try:
+        with single_threaded_torch():
+            outcome = train(prepare(), loop, options.out, options.resume)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(
+            "There was not enough memory to train.", "Resume with a smaller batch in the recipe."
+        ) from error
+    for name, value in outcome.figures.items():
+        print(f"{name} {value:.4f}")
+    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+
+
+def evaluation_set(options: Namespace) -> None:
+    """Choose photos and make what a network is measured against."""
+    from ..devices import single_threaded_torch
+    from ..evaluation.prosopo import SetOptions, build_set
+    from ..evaluation.prosopo_choice import Criteria
+
+    chosen = SetOptions(
+        generator=options.generator,
+        regressor=options.regressor,
+        method=options.method,
+        count=options.count,
+        criteria=Criteria(face=options.face),
+        steps=options.steps,
+        tuning_steps=options.tuning_steps,
+        grid=options.grid,
+        level=options.level,
+        resolution=options.resolution,
+        model_folder=options.models,
+        seed=options.seed,
+        device=options.device,
+    )
+    with single_threaded_torch():
+        index = build_set(options.photos, options.out, chosen, lambda line: print(line, flush=True))
+    print(f"{options.out}: {len(index['photos'])} photos, {len(index['left_out'])} left out")
 
 
 def export(options: Namespace) -> None:

@@ -22,16 +22,13 @@ from numpy.typing import NDArray
 from ...camera import Camera
 from ...errors import EngineError, MediaError
 from ...fitting.deform import smooth_deformation
-from ...fitting.recognised import recognise
 from ...fitting.result import HeadFit
 from ...fitting.size import growth
-from ...fitting.solve import fit_head
 from ...heads.model import HeadModel
+from ...looking import look_at_face
 from ...media.read import read_photo
 from ...options import ReconstructOptions
 from ...perception.crop import OUTER_CORNERS, Window
-from ...perception.landmarks import find_face
-from ...perception.masks import make_masks
 from ...perception.observation import FaceObservation, Masks
 from ...progress import Progress
 from .hair_teacher import SIDE as TEACHER_SIDE
@@ -125,10 +122,8 @@ def look_at(head: HeadModel, path: Path, teacher: HairTeacher) -> RealPicture:
     import cv2
 
     photo = read_photo(path)
-    face = find_face(photo)
-    masks = make_masks(photo, face)
-    belief = recognise(head, photo.pixels, face.landmarks).belief
-    fit = fit_head(head, face, photo, ReconstructOptions(), Progress(), belief=belief)
+    look = look_at_face(head, photo, ReconstructOptions(), networks=False)
+    face, masks, fit = look.face, look.masks, look.fit(Progress())
     window = crop_window(face, fit.camera.project(fit.posed[head.regions["face"]]))
     crop = np.ascontiguousarray(window.cut(photo.pixels, CROP_SIDE))
     encoded, jpeg = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])

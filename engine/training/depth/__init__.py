@@ -1,0 +1,1 @@
+"""Training depth of faces on generated heads or on synthetic ones."""

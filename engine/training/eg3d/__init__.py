@@ -1,0 +1,1 @@
+"""Pictures that EG3D draws, with depth and latents, to learn from."""
