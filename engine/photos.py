@@ -12,19 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EngineError, FaceError, MediaError
-from .fitting import brought
 from .fitting.pose import yaw_pitch_roll
-from .fitting.recognised import recognise
-from .fitting.sighting import gather
-from .fitting.solve import ITERATIONS, Problem, Solution, run_stages, state_problem
+from .fitting.solve import ITERATIONS, Problem, Solution, run_stages
 from .heads.model import HeadModel
+from .looking import look_at_face
 from .media.photo import Photo
 from .media.read import read_photo
 from .options import ReconstructOptions
-from .perception.landmarks import find_face
 from .perception.observation import FaceObservation
 from .perception.same_person import company, distances, sharpness
-from .perception.seeing import NetworkView, see_face
+from .perception.seeing import NetworkView
 from .progress import Progress
 
 SOFTNESS_COST = 15.0
@@ -134,15 +131,8 @@ def look_at(number: int, path: Path, head: HeadModel, options: ReconstructOption
         MediaError, FaceError: it cannot be used.
     """
     photo = read_photo(path)
-    face = find_face(photo, options.face_index, options.model_folder)
-    view = see_face(photo.pixels, face)
-    sighting = gather(head, face, view.points, options.points)
-    focal = options.focal_length_px or photo.focal_length_px
-    known = recognise(head, photo.pixels, face.landmarks)
-    start = brought.look(head, photo.pixels, face.landmarks, options)
-    scores = face.blendshapes if start is None else start.with_scores(face.blendshapes)
-    belief = known.belief if start is None else start.belief() or known.belief
-    problem = state_problem(head, sighting, photo.width, photo.height, focal, scores, belief)
+    look = look_at_face(head, photo, options)
+    face, view, known, problem = look.face, look.view, look.known, look.problem()
     solution = run_stages(problem, ITERATIONS[options.quality], progress)
     return Look(
         number, path, photo.width, photo.height, face, view, problem, solution, sharpness(photo.pixels, face),

@@ -33,8 +33,8 @@ LARGEST_RELIEF, USUAL_RELIEF = 2048, 1024
 """Texels: photos hold no finer relief, and most not even the second."""
 LARGE_FACE = 900
 """Pixels that a face spans from which the first is worth its seconds."""
-DEPTH_SURE = 0.9
-"""Least confidence of the parts network with which its depth shapes the hair; with less, temples grow tufts."""
+DEPTH_SURE = 0.7
+"""Least confidence of the parts network with which its depth shapes the hair."""
 
 
 def reconstruct(
@@ -105,25 +105,18 @@ def solve_face(
     """
     device = choose_device(options.device)
 
-    from .fitting.brought import look
-    from .fitting.recognised import recognise
-    from .fitting.sighting import gather
-    from .fitting.solve import fit_head
-    from .perception.masks import make_masks
-    from .perception.seeing import see_face
+    from .looking import look_at_face
     from .texture.build import make_texture
 
-    view = see_face(photo.pixels, face)
-    face = replace(face, warnings=(*face.warnings, *view.notices))
+    look = look_at_face(head, photo, options, face)
+    view, notices = look.view, look.view.notices
     progress.stage("Separating hair and skin", 0.15)
-    masks = make_masks(photo, face, view.parts)
+    masks = look.masks
     if fit is None:
         progress.stage("Fitting the head", 0.25)
-        sighting = gather(head, face, view.points, options.points)
-        known = recognise(head, photo.pixels, face.landmarks)
-        face = replace(face, warnings=(*face.warnings, *known.notices))
-        start = look(head, photo.pixels, face.landmarks, options)
-        fit = fit_head(head, face, photo, options, progress, sighting, known.belief, start)
+        fit = look.fit(progress)
+        notices = (*notices, *look.known.notices)
+    face = replace(face, warnings=(*face.warnings, *notices))
     progress.stage("Painting the skin", 0.4)
     facts: dict[str, Any] = {}
     if options.texture == "photo":
@@ -297,12 +290,12 @@ def own_keys(head: HeadModel, identity_keys: int) -> OwnKeys | None:
 
 def own_parameters(head: HeadModel, fit: HeadFit) -> dict[str, list[float]]:
     """The head in a research model's own numbers; without the refinement, which the model does not have."""
-    from .heads.retarget import Retarget, fit_units
+    from .heads.retarget import retarget_of
 
     model = head.published
     if model is None or "jaw" not in model.joint_names:
         return {}
-    acted = Retarget.of(fit_units(model)).to_model(fit.expression[None])
+    acted = retarget_of(model).to_model(fit.expression[None])
     numbers = {"shape": fit.identity, "expression": acted.expression[0], "jaw_pose": acted.jaw[0]}
     numbers |= {"left_eye_pose": acted.left_eye[0], "right_eye_pose": acted.right_eye[0]}
     return {name: [round(float(value), 5) for value in values] for name, values in numbers.items()}

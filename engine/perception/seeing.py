@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,13 @@ class NetworkView:
     notices: tuple[str, ...] = ()
 
 
-def see_face(pixels: NDArray[np.uint8], face: FaceObservation) -> NetworkView:
+def see_face(pixels: NDArray[np.uint8], face: FaceObservation, own_parts: Path | None = None) -> NetworkView:
     """Look at a face that MediaPipe found.
 
     Args:
         pixels: (H,W,3) uint8 sRGB, the photo.
         face: where it is.
+        own_parts: file of the user's own parts network; None takes the bundled one.
     """
     notices: list[str] = []
     window, points, parts = window_of_mesh(face.landmarks), None, None
@@ -50,7 +52,7 @@ def see_face(pixels: NDArray[np.uint8], face: FaceObservation) -> NetworkView:
     except ModelFileError as error:
         notices.append(NO_POINTS.format(error.message))
     try:
-        parts = see_parts(pixels, window)
+        parts = see_parts(pixels, window, own_parts)
     except ModelFileError as error:
         notices.append(NO_PARTS.format(error.message))
     return NetworkView(points, parts, tuple(notices))
