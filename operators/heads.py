@@ -19,6 +19,8 @@ FOLDER_KEY = "likeness_folder"
 HAIR_KEY = "likeness_hair"
 VOLUME_KEY = "Volume"
 PHOTO_KEY = "likeness_photo"
+DETAIL_KEY = "Depth Detail"
+"""Shape key that brings the head to its depth mesh."""
 
 
 def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -144,7 +146,8 @@ class LIKENESS_OT_neutral(HeadOperator):
         assert head is not None
         keys, rig = head_keys(head), head_rig(head)
         for block in keys.key_blocks[1:] if keys else ():
-            block.value = 0.0
+            if block.name != DETAIL_KEY:  # no expression
+                block.value = 0.0
         for bone in rig.pose.bones if rig and rig.pose else ():
             bone.matrix_basis.identity()
         return {"FINISHED"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..eg3d.cli import add_eg3d_arguments, chosen_eg3d_options
 from .options import LARGEST, SMALLEST, DepthOptions
 from .sources import METHODS
 
@@ -19,7 +20,8 @@ def add_depth_arguments(job: argparse.ArgumentParser) -> None:
         "--method",
         choices=METHODS,
         default="auto",
-        help="the bundled network, DPT-Large from the model folder, no network, or the fitted head alone",
+        help="the bundled network, DPT-Large from the model folder, no network, the fitted head alone, or a whole head "
+        "by EG3D from the model folder",
     )
     job.add_argument(
         "--resolution", type=resolution, default=1024, metavar="PIXELS", help="of the depth's longer side, 128 to 4096"
@@ -27,13 +29,34 @@ def add_depth_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--faces", type=face_budget, default=200_000, metavar="N", help="most faces of the mesh's front")
     job.add_argument("--close-back", action="store_true", help="close the mesh behind")
     job.add_argument("--fit-texture", action="store_true", help="refine the texture by rendering and comparing; slow")
+    job.add_argument(
+        "--more-photos",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PHOTO",
+        help="of the same person: their pixels colour what PHOTO shows badly, with --fit-texture",
+    )
     job.add_argument("--head-model", choices=("open", "flame", "ict"), default="open")
+    job.add_argument(
+        "--points",
+        choices=("mediapipe", "dense", "fused"),
+        default="mediapipe",
+        help="whose points the head is fitted to, as in “reconstruct”",
+    )
+    job.add_argument(
+        "--start-from",
+        choices=("points", "smirk", "fast"),
+        default="points",
+        help="believe SMIRK's answer too, or alone (fast), as in “reconstruct”",
+    )
     job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
     job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
     job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
     job.add_argument("--seed", type=int, default=0)
     job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
+    add_eg3d_arguments(job)
 
 
 def resolution(text: str) -> int:
@@ -66,4 +89,7 @@ def chosen_depth_options(arguments: argparse.Namespace) -> DepthOptions:
         face_index=arguments.face,
         focal_length_px=arguments.focal_length,
         fit_texture=arguments.fit_texture,
+        points=arguments.points,
+        start=arguments.start_from,
+        eg3d=chosen_eg3d_options(arguments),
     )

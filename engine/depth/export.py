@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..export import PICTURE_QUALITY, add_picture
 from ..media.write import whole_file
+from .glb import attribute_of
 from .mesh import DepthMesh
 
 if TYPE_CHECKING:
@@ -30,9 +32,11 @@ def texture_of(mesh: DepthMesh, front: NDArray[np.uint8], back: NDArray[np.uint8
     return np.hstack([front, back]), mesh.uv * np.array([0.5, 1.0], np.float32)
 
 
-def as_trimesh(mesh: DepthMesh, uv: NDArray | None = None) -> trimesh.Trimesh:
+def as_trimesh(
+    mesh: DepthMesh, uv: NDArray | None = None, groups: Mapping[str, NDArray] | None = None
+) -> trimesh.Trimesh:
     """The mesh for trimesh, with a vertex for every pair of a place and a texture coordinate where `uv` (T,2) is given,
-    else with the mesh's own."""
+    else with the mesh's own. Groups, (V,) weights by name, become vertex attributes."""
     import trimesh
     from trimesh.visual import TextureVisuals
     from trimesh.visual.material import PBRMaterial
@@ -47,14 +51,23 @@ def as_trimesh(mesh: DepthMesh, uv: NDArray | None = None) -> trimesh.Trimesh:
     )
     material = PBRMaterial(name=NAME, metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True)
     made.visual = TextureVisuals(uv=uv[texel], material=material)
+    for name, weights in (groups or {}).items():
+        made.vertex_attributes[attribute_of(name)] = weights[place].astype(np.float32)
     return made
 
 
-def export_depth_glb(mesh: DepthMesh, picture: NDArray[np.uint8], uv: NDArray, path: Path) -> None:
+def export_depth_glb(
+    mesh: DepthMesh,
+    picture: NDArray[np.uint8],
+    uv: NDArray,
+    path: Path,
+    groups: Mapping[str, NDArray] | None = None,
+) -> None:
     """Write `mesh.glb`, whole or not at all.
 
     Args:
         picture: (H,W,3) sRGB. uv: (T,2) in it, see `texture_of`.
+        groups: (V,) weights of vertices by name, see `groups`; kept as the attributes `_SKIN` and so on.
     Raises:
         OutputError: it cannot be written.
     """
@@ -63,7 +76,7 @@ def export_depth_glb(mesh: DepthMesh, picture: NDArray[np.uint8], uv: NDArray, p
     from trimesh.exchange.gltf import export_glb
 
     scene = trimesh.Scene()
-    scene.add_geometry(as_trimesh(mesh, uv), geom_name=NAME, node_name=NAME)
+    scene.add_geometry(as_trimesh(mesh, uv, groups), geom_name=NAME, node_name=NAME)
     encoded = BytesIO()
     Image.fromarray(picture).save(encoded, "JPEG", quality=PICTURE_QUALITY, subsampling=0)
     data = add_picture(export_glb(scene, include_normals=True), NAME, encoded.getvalue(), "image/jpeg")

@@ -6,6 +6,7 @@ with the same options makes, so both lie in register. The fitted head's own vert
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -16,21 +17,24 @@ from numpy.typing import NDArray
 
 from ..devices import choose_device, single_threaded_torch, versions
 from ..memory import is_out_of_memory
-from ..options import ReconstructOptions
 from ..progress import Progress
 from ..staging import staged_folder
 from .depth_map import Depth
 from .export import export_depth_glb, texture_of
+from .fitted import Fitted, fit_photos
+from .glb import GROUPS
+from .groups import shares_of, vertex_groups
 from .mesh import DepthMesh, MeshOptions, mesh_of
 from .options import DepthOptions, check_memory, free_memory
-from .picture import LARGEST, back_picture, front_picture
+from .picture import LARGEST, back_picture, front_picture, inner
 from .preview import preview
 from .sources import Measured, choose_method, measure
-from .view import Frame, View, frame_around, make_view, resized
+from .view import View, resized
 
 if TYPE_CHECKING:
     from ..heads.model import HeadModel
     from ..media.photo import Photo
+    from .texture_fit import Shot
 
 FILES = ("depth.npz", "mesh.glb", "preview.png", "report.json")
 CUT_OFF = "The photo cuts the head off {}; the mesh ends there."
@@ -48,6 +52,7 @@ class DepthResult:
         mesh: in the head's frame. picture: (H,W,3) uint8 its texture, uv: (T,2) in it.
         photo: (H,W,3) uint8, what the depth is of.
         head_vertices: (V,3) metres, the fitted head as it is in the photo. head_faces: (F,3).
+        shares: (G,h,w) what the depth's pixels show, see `groups`. groups: (V,) the same of the mesh's vertices.
         report: JSON-ready.
     """
 
@@ -58,16 +63,24 @@ class DepthResult:
     photo: NDArray[np.uint8]
     head_vertices: NDArray[np.float32]
     head_faces: NDArray[np.int32]
+    shares: NDArray[np.float32]
+    groups: dict[str, NDArray[np.float32]]
     report: dict[str, Any]
 
 
 def depth_mesh(
-    photo: Path, out: Path, options: DepthOptions | None = None, progress: Progress | None = None
+    photo: Path,
+    out: Path,
+    options: DepthOptions | None = None,
+    progress: Progress | None = None,
+    more: Sequence[Path] = (),
 ) -> DepthResult:
     """Make the depth mesh of the person in one photo and write the result folder.
 
     Args:
         photo: picture file.
+        more: further photos of the person, which colour what the first shows at a slant (`sides`). The head is then
+            that of a reconstruction of all these photos. One that cannot be used is left out with a warning.
         out: folder for depth.npz, mesh.glb, preview.png and report.json, written whole or not at all.
     Raises:
         EngineError: every expected failure, with a message for the user. Where memory would not do, before starting.
@@ -80,13 +93,19 @@ def depth_mesh(
     progress.stage("Starting the engine", 0.0)
     started = perf_counter()
     with staged_folder(out) as scratch, single_threaded_torch():
-        result = _within_memory(photo, options, progress)
+        result = _within_memory(photo, more, options, progress)
         progress.stage("Drawing the preview", 0.85)
         sheet = preview(result.depth, result.mesh, result.picture, result.uv, result.photo)
         progress.stage("Writing the result", 0.95)
         write_png(scratch / "preview.png", sheet)
-        export_depth_glb(result.mesh, result.picture, result.uv, scratch / "mesh.glb")
-        result.depth.save(scratch / "depth.npz", head_vertices=result.head_vertices, head_faces=result.head_faces)
+        export_depth_glb(result.mesh, result.picture, result.uv, scratch / "mesh.glb", result.groups)
+        result.depth.save(
+            scratch / "depth.npz",
+            head_vertices=result.head_vertices,
+            head_faces=result.head_faces,
+            groups=np.round(255 * result.shares).astype(np.uint8),
+            group_names=np.array(GROUPS),
+        )
         progress.finish()
         seconds = {title: round(value, 3) for title, value in progress.seconds.items()}
         result.report.update(seconds=seconds, seconds_total=round(perf_counter() - started, 3))
@@ -95,12 +114,12 @@ def depth_mesh(
     return result
 
 
-def _within_memory(photo: Path, options: DepthOptions, progress: Progress) -> DepthResult:
+def _within_memory(photo: Path, more: Sequence[Path], options: DepthOptions, progress: Progress) -> DepthResult:
     """Solve, and solve again at half the resolution where memory runs out all the same."""
     retries: list[str] = []
     while True:
         try:
-            result = solve(photo, options, progress)
+            result = solve(photo, options, progress, more)
             result.report["warnings"] += retries
             return result
         except Exception as error:
@@ -110,21 +129,7 @@ def _within_memory(photo: Path, options: DepthOptions, progress: Progress) -> De
         retries.append(SMALLER.format(options.resolution))
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A photo with its head, ready for depth.
-
-    Attributes:
-        view: what depth is worked out from. frame: where that is in the photo.
-        warnings: sentences for the report.
-    """
-
-    view: View
-    frame: Frame
-    warnings: tuple[str, ...]
-
-
-def solve(path: Path, options: DepthOptions, progress: Progress) -> DepthResult:
+def solve(path: Path, options: DepthOptions, progress: Progress, more: Sequence[Path] = ()) -> DepthResult:
     """Everything up to the finished mesh in memory."""
     device = choose_device(options.device)
 
@@ -134,35 +139,9 @@ def solve(path: Path, options: DepthOptions, progress: Progress) -> DepthResult:
     head = load_head(options.head_model, options.model_folder)
     progress.stage("Reading the photo", 0.03)
     photo = read_photo(path)
-    fitted = fit_photo(photo, head, options, progress)
+    fitted = fit_photos(photo, more, head, options, progress)
     progress.stage("Measuring depth", 0.55)
     return finish(photo, fitted, options, device, progress)
-
-
-def fit_photo(photo: Photo, head: HeadModel, options: DepthOptions, progress: Progress) -> Fitted:
-    """Find the face, and fit the head as a reconstruction with the same options does."""
-    from ..fitting.recognised import recognise
-    from ..fitting.sighting import gather
-    from ..fitting.solve import fit_head
-    from ..perception.landmarks import find_face
-    from ..perception.masks import make_masks
-    from ..perception.seeing import see_face
-
-    fitting = _fit_options(options)
-    progress.stage("Finding the face", 0.06)
-    face = find_face(photo, options.face_index, options.model_folder)
-    frame = frame_around(photo, face, options.resolution)
-    check_memory(*frame.size, options, free_memory())
-    seen = see_face(photo.pixels, face)
-    progress.stage("Separating hair and skin", 0.15)
-    masks = make_masks(photo, face, seen.parts)
-    progress.stage("Fitting the head", 0.25)
-    known = recognise(head, photo.pixels, face.landmarks)
-    sighting = gather(head, face, seen.points, fitting.points)
-    fit = fit_head(head, face, photo, fitting, progress, sighting, known.belief)
-    warnings = (*photo.warnings, *face.warnings, *seen.notices, *known.notices, *fit.warnings)
-    view = make_view(photo, masks, seen.parts, head, fit, frame)
-    return Fitted(view, frame, tuple(dict.fromkeys(warnings)))
 
 
 def finish(photo: Photo, fitted: Fitted, options: DepthOptions, device: str, progress: Progress) -> DepthResult:
@@ -179,18 +158,30 @@ def finish(photo: Photo, fitted: Fitted, options: DepthOptions, device: str, pro
         factor = LARGEST / max(pixels.shape[:2])
         pixels = resized(pixels, (round(pixels.shape[0] * factor), round(pixels.shape[1] * factor))).astype(np.uint8)
     front = front_picture(pixels, measured.depth.mask, view.metres)
-    camera_moved = None
-    if options.fit_texture:
-        front, camera_moved = refined(mesh, front, pixels, measured.depth, options, device)
+    refinement = None
+    if options.fit_texture or fitted.others:
+        front, refinement = refined(
+            mesh, front, pixels, measured.depth, options, device, _side_shots(mesh, fitted, front)
+        )
     back = back_picture(front, measured.depth.mask, view.metres) if options.close_back else None
     picture, uv = texture_of(mesh, front, back)
     warnings = [*fitted.warnings, *measured.notices, *_cut_off(view)]
     report = _report(photo, view, measured, mesh, options, device, warnings)
-    if camera_moved is not None:
-        report["texture_fit"] = camera_moved
+    if refinement is not None:
+        report["texture_fit"] = refinement | {"photos": [photo.path.name, *fitted.names]}
+    shares = shares_of(view)
     return DepthResult(
-        measured.depth, mesh, picture, uv.astype(np.float32), view.pixels, view.vertices, view.head.faces, report
-    )
+        measured.depth, mesh, picture, uv.astype(np.float32), view.pixels, view.vertices, view.head.faces,
+        shares, vertex_groups(shares, view.camera, mesh.vertices), report,
+    )  # fmt: skip
+
+
+def _side_shots(mesh: DepthMesh, fitted: Fitted, front: NDArray[np.uint8]) -> list[Shot]:
+    if not fitted.others:
+        return []
+    from .sides import side_shots
+
+    return side_shots(mesh, fitted.view, fitted.others, front)
 
 
 def refined(
@@ -200,29 +191,27 @@ def refined(
     depth: Depth,
     options: DepthOptions,
     device: str,
+    others: Sequence[Shot] = (),
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    """The texture after render and compare, and what that did."""
+    """The texture after render and compare with the photo, and with others, and what that did."""
     from .texture_fit import FitOptions, Shot, fit_texture
 
-    count = mesh.front
-    shot = Shot(resized(pixels, (depth.camera.height, depth.camera.width)).astype(np.uint8), depth.camera, depth.mask)
+    count, size = mesh.front, (depth.camera.height, depth.camera.width)
+    metres = float(np.median(depth.depth[depth.mask])) / depth.camera.K[0, 0]
+    mask = inner(depth.mask, metres) > 0.99  # on the rim the texture carries the inside's colours on
+    shot = Shot(resized(pixels, size).astype(np.uint8), depth.camera, mask)
+    # What the pixels that are compared cannot show is left as it is: finer texels would be pulled about one by one.
+    start = resized(front, size) if size[0] < front.shape[0] else front
     fit = fit_texture(
-        mesh.vertices, mesh.faces[:count], mesh.uv, mesh.uv_faces[:count], [shot],
-        FitOptions(start=front, seed=options.seed), device,
+        mesh.vertices, mesh.faces[:count], mesh.uv, mesh.uv_faces[:count], [shot, *others],
+        FitOptions(start=start, seed=options.seed), device,
     )  # fmt: skip
-    return fit.texture, {"l1_before": round(fit.losses[0], 5), "l1_after": round(fit.losses[-1], 5)}
-
-
-def _fit_options(options: DepthOptions) -> ReconstructOptions:
-    """Those with which a reconstruction fits the same head."""
-    return ReconstructOptions(
-        device=options.device,
-        head_model=options.head_model,
-        face_index=options.face_index,
-        focal_length_px=options.focal_length_px,
-        model_folder=options.model_folder,
-        seed=options.seed,
-    )
+    change = resized(fit.texture.astype(np.float32) - start, (front.shape[0], front.shape[1]))
+    texture = np.clip(np.round(front + change), 0, 255).astype(np.uint8)
+    told: dict[str, Any] = {"l1_before": round(fit.losses[0], 5), "l1_after": round(fit.losses[-1], 5)}
+    if others:
+        told["pixels"] = [int(each.mask.sum()) for each in (shot, *others)]
+    return texture, told
 
 
 def _cut_off(view: View) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..eg3d.options import Eg3dOptions
 from ..errors import DeviceError
-from ..options import DeviceName, HeadName
+from ..options import DeviceName, HeadName, PointsChoice, StartChoice
 from .sources import Method
 
 SMALLEST, LARGEST = 128, 4096
@@ -35,6 +37,8 @@ class DepthOptions:
         face_index: which face, 0 = largest; None = largest, with a warning if several.
         focal_length_px: overrides EXIF and the solved focal length, in pixels of the upright photo.
         fit_texture: refine texture and camera by render and compare (fitMesh).
+        points, start: what the head is fitted to, as in `ReconstructOptions`.
+        eg3d: of the method "eg3d" alone; a mapping where it comes from JSON.
     """
 
     method: Method = "auto"
@@ -48,6 +52,14 @@ class DepthOptions:
     face_index: int | None = None
     focal_length_px: float | None = None
     fit_texture: bool = False
+    points: PointsChoice = "mediapipe"
+    start: StartChoice = "points"
+    eg3d: Eg3dOptions = field(default_factory=Eg3dOptions)
+
+    def __post_init__(self) -> None:
+        """Options that came as JSON. TypeError: a name in it is not known."""
+        if isinstance(self.eg3d, Mapping):
+            object.__setattr__(self, "eg3d", Eg3dOptions(**self.eg3d))
 
 
 def bytes_needed(height: int, width: int, faces: int, method: Method) -> float:

@@ -24,11 +24,20 @@ def front_picture(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], metres: fl
     """
     import cv2
 
-    inside = _eroded(mask, RIM / metres)
+    inside = inner(mask, metres)
     share = cv2.resize(inside, (pixels.shape[1], pixels.shape[0]), interpolation=cv2.INTER_LINEAR)[..., None]
     filled = push_pull(pixels.astype(np.float32), (share[..., 0] > 0.99).astype(np.float32))
     mixed = filled + np.clip(share, 0, 1) * (pixels - filled)
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def inner(mask: NDArray[np.bool_], metres: float) -> NDArray[np.float32]:
+    """(h,w) 0..1 the mask without its rim, where pixels are the background's as much as the person's.
+
+    Args:
+        metres: across a pixel.
+    """
+    return _eroded(mask, RIM / metres)
 
 
 def back_picture(front: NDArray[np.uint8], mask: NDArray[np.bool_], metres: float) -> NDArray[np.uint8]:

@@ -7,7 +7,8 @@
 | unet | bundled network, drawn to the head | bundled network | blown up |
 | dpt | the user's DPT-Large, drawn to the head | DPT-Large | DPT-Large, as far as it is plausible |
 
-"auto" takes dpt where its file is, else unet, else inflate.
+"auto" takes dpt where its file is, else unet, else inflate. A volume that a generator makes of the photo is a whole
+head of its own, not depth seen from one side: `eg3d.job` does that method.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from .unet import network_depth
 from .view import View
 
 Floats = NDArray[np.float32]
-Method = Literal["auto", "unet", "dpt", "inflate", "head"]
-METHODS: tuple[Method, ...] = ("auto", "unet", "dpt", "inflate", "head")
+Method = Literal["auto", "unet", "dpt", "inflate", "head", "eg3d"]
+METHODS: tuple[Method, ...] = ("auto", "unet", "dpt", "inflate", "head", "eg3d")
 LEAST_CONFIDENCE = 0.3
 """Of the parts network in there being a face, below which "auto" does without it."""
 NOSE = 0.012
@@ -89,8 +90,10 @@ def choose_method(view: View, method: Method, model_folder: Path | None) -> Meth
     """The method that "auto" stands for, others as they are.
 
     Raises:
-        FaceError: "unet" was asked for, and the network cannot be used.
+        FaceError: "unet" was asked for, and the network cannot be used. ValueError: the method is "eg3d".
     """
+    if method == "eg3d":
+        raise ValueError("the method “eg3d” is a job of its own")
     if method == "unet" and view.parts is None:
         raise FaceError("The engine's depth network cannot be used on this face.", "Choose another method.")
     if method != "auto":

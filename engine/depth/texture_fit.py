@@ -24,6 +24,9 @@ from ..render.lights import HarmonicLight
 from ..render.pinhole import Pinhole, axis_angle_matrix
 from .fill import push_pull
 
+CALMEST = 0.1
+"""Step sizes at the end over those at the start: a texel that two pixels pull at both ways comes to rest."""
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -147,6 +150,7 @@ def fit_texture(
     mesh = torch.tensor(vertices, dtype=torch.float32, device=device)
     compare = _Comparison(mesh, Topology.from_arrays(*parts), shots, unknowns)
     adam = torch.optim.Adam(unknowns.groups(options))
+    calmer = torch.optim.lr_scheduler.LinearLR(adam, 1.0, CALMEST, max(options.rounds, 1))
     losses, order = [], np.random.default_rng(options.seed)
     for done in range(options.rounds):
         unknowns.free_cameras(done >= options.camera_after * options.rounds)
@@ -154,6 +158,7 @@ def fit_texture(
         losses.append(compare.backward(order.permutation(len(shots)).tolist()))
         unknowns.note_seen()
         adam.step()
+        calmer.step()
         with torch.no_grad():
             unknowns.texture.clamp_(0, 1)
     with torch.no_grad():

@@ -38,6 +38,7 @@ class View:
         parts: what the parts network saw, its window in these pixels; None where it cannot be used.
         head: the model. vertices: (V,3) metres, the head as it is in the photo. joints: (J,3) metres, of it.
         origin: (2,) x, y of the part in the photo, pixels. factor: pixels here over the photo's.
+        frames: (h,w) 0..1, of glasses; None where there are none.
     """
 
     pixels: NDArray[np.uint8]
@@ -53,6 +54,7 @@ class View:
     joints: NDArray[np.float32]
     origin: NDArray[np.int64]
     factor: float
+    frames: Floats | None = None
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -148,6 +150,7 @@ def make_view(
     view = View(
         cut(photo.pixels).astype(np.uint8), camera, cut(masks.person), cut(masks.skin), cut(masks.hair),
         cut(masks.eyes), cut(masks.inner_mouth), parts, head, fit.posed, fit.joints, origin, frame.factor,
+        None if masks.frames is None else cut(masks.frames),
     )  # fmt: skip
     if not view.mask.any():
         raise FaceError(
