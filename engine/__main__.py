@@ -1,4 +1,4 @@
-"""The engine's command line: `python -m engine reconstruct`, `track`, `depth` and `models`."""
+"""The engine's command line: `python -m engine reconstruct`, `track`, `retarget`, `depth` and `models`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .errors import EngineError
 from .models.command import add_models_arguments, run_models
 from .options import ReconstructOptions
 from .progress import Progress
+from .tracking.retarget_cli import add_retarget_arguments, run_retarget
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".exr", ".heic", ".heif")
 """What is taken for a photo in a folder."""
@@ -28,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     add_reconstruct_arguments(commands.add_parser("reconstruct", help="reconstruct the head in each photo"))
     add_track_arguments(commands.add_parser("track", help="make an animated take from each clip"))
+    add_retarget_arguments(
+        commands.add_parser("retarget", help="FLAME's numbers to a take, or a take to FLAME's numbers")
+    )
     add_depth_arguments(commands.add_parser("depth", help="make a textured mesh of what each photo shows"))
     add_models_arguments(commands.add_parser("models", help="your own model files: list, scan, convert"))
     return top
@@ -59,7 +63,7 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
         help="whose points the head is fitted to: MediaPipe's, the engine's own network's, or both",
     )
     job.add_argument(
-        "--start",
+        "--start-from",
         choices=("points", "smirk", "fast"),
         default="points",
         help="believe SMIRK's answer beside the points, or take it alone (fast); needs its file and FLAME's",
@@ -86,7 +90,7 @@ def chosen_options(arguments: argparse.Namespace) -> ReconstructOptions:
         model_folder=arguments.model_folder,
         hair=arguments.hair,
         points=arguments.points,
-        start=arguments.start,
+        start=arguments.start_from,
         detail=arguments.detail,
         seed=arguments.seed,
     )
@@ -119,6 +123,13 @@ def add_track_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--smooth-amount", type=float, default=1.0, metavar="X", help="2 smooths twice as much")
     job.add_argument("--no-calibration", action="store_true", help="leave the face's rest as it was solved")
     job.add_argument("--no-contacts", action="store_true", help="do not close blinks and lips wholly")
+    job.add_argument(
+        "--start-from",
+        choices=("points", "smirk", "fast"),
+        default="points",
+        help="believe SMIRK's answers beside the points, or take them alone (fast); needs its file and FLAME's",
+    )
+    job.add_argument("--flame", action="store_true", help="write flame.npz as well, the take in FLAME's numbers")
     job.add_argument("--no-preview", action="store_true", help="write no preview.mp4")
     add_common_arguments(job)
 
@@ -155,6 +166,8 @@ def chosen_track_options(arguments: argparse.Namespace) -> TrackOptions:
         device=arguments.device,
         head_model=arguments.head_model,
         model_folder=arguments.model_folder,
+        start_from=arguments.start_from,
+        flame=arguments.flame,
         preview=not arguments.no_preview,
         seed=arguments.seed,
     )
@@ -226,14 +239,21 @@ def run_track(arguments: argparse.Namespace) -> int:
 
 def run_depth(arguments: argparse.Namespace) -> int:
     """Make every photo's depth mesh; a bad one does not stop the rest. Returns the first failure's exit code, or 0."""
-    from .depth.job import depth_mesh
-
     options = chosen_depth_options(arguments)
 
-    def work(photo: Path, folder: Path, progress: Progress) -> dict[str, Any]:
-        return depth_mesh(photo, folder, options, progress).report
+    def by_eg3d(photo: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        from .eg3d.cli import interruptible
+        from .eg3d.job import eg3d_mesh
 
-    return _run_all("photo", arguments.photos, arguments, work)
+        with interruptible(progress):
+            return eg3d_mesh(photo, folder, options, progress)
+
+    def work(photo: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        from .depth.job import depth_mesh
+
+        return depth_mesh(photo, folder, options, progress, more=arguments.more_photos).report
+
+    return _run_all("photo", arguments.photos, arguments, by_eg3d if options.method == "eg3d" else work)
 
 
 def _run_all(
@@ -274,8 +294,8 @@ def _print_stage(name: str):
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Returns the exit code."""
     arguments = parser().parse_args(argv)
-    run = {"track": run_track, "depth": run_depth, "models": run_models}.get(arguments.command, run_reconstruct)
-    return run(arguments)
+    runs = {"track": run_track, "retarget": run_retarget, "depth": run_depth, "models": run_models}
+    return runs.get(arguments.command, run_reconstruct)(arguments)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..engine.errors import EngineError, MediaError
 from .addon import EngineSettings, absolute, engine_settings, new_result_folder, prune
-from .job import DepthJob, EngineJob
+from .job import DepthJob, EngineJob, State
 from .modal import ModalJob
-from .options import HEAD_MODELS, scene_settings
+from .options import HEAD_MODELS, STARTS, scene_settings
 from .reconstruct import KEPT
 from .session import SESSION
 
@@ -27,6 +27,17 @@ METHODS = (
     ("DPT", "DPT-Large", "Depth by MiDaS' DPT-Large, whose file is in the model folder"),
     ("INFLATE", "No Network", "The fitted head's depth; hair and shoulders are rounded off"),
     ("HEAD", "Head Alone", "The fitted head's depth and nothing else"),
+    ("EG3D", "EG3D", "A whole head with hair, by EG3D's generator, whose file is in the model folder"),
+)
+INVERSIONS = (
+    ("REGRESS", "Regress", "Take the trained regressor's guess: seconds, and someone who resembles the photo"),
+    ("OPTIMISE", "Optimise", "Look for the photo among the generator's heads: hours without a graphics card"),
+    ("TUNE", "Tune", "Optimise, then bend the generator until its picture is the photo: longer, and closest"),
+)
+GRIDS = (
+    ("128", "128", "Draft"),
+    ("256", "256", "Fine enough for most uses"),
+    ("512", "512", "As published; twice as fine, eight times the work"),
 )
 RESOLUTIONS = (
     ("512", "512", "Quick"),
@@ -53,9 +64,89 @@ class DepthChoices:
     head_model: EnumProperty(
         name="Head Model", description="The head whose frame the mesh is in", items=HEAD_MODELS, default="OPEN"
     )
+    start: EnumProperty(
+        name="Start From", description="What that head's fit begins with", items=STARTS, default="POINTS"
+    )
+    inversion: EnumProperty(
+        name="Inversion", description="How the photo's head is found in the generator", items=INVERSIONS,
+        default="OPTIMISE",
+    )  # fmt: skip
+    steps: IntProperty(
+        name="Steps",
+        description="Of looking for the photo's head; 0 takes 500, or 200 where a trained regressor gives the start",
+        default=0,
+        min=0,
+        soft_max=1000,
+    )
+    tuning_steps: IntProperty(
+        name="Tuning Steps", description="Of bending the generator", default=350, min=1, soft_max=1000
+    )
+    grid: EnumProperty(
+        name="Grid", description="Samples of the volume along its side; more give finer shape", items=GRIDS,
+        default="256",
+    )  # fmt: skip
+    turntable: IntProperty(
+        name="Turntable",
+        description="Frames of a film of the head, kept with the result; 0 for none",
+        default=0,
+        min=0,
+        soft_max=240,
+    )
+    orbit: BoolProperty(
+        name="Orbit Camera", description="Add a camera that circles the head in 120 frames", default=False
+    )
+    keep_best: BoolProperty(
+        name="Esc Keeps Best",
+        description="Esc while it looks or tunes finishes with the best head so far; Esc again cancels",
+        default=True,
+    )
+    resume: BoolProperty(
+        name="Resume", description="After Esc, go on from there the next time with the same photo", default=True
+    )
 
 
 CHOICES = tuple(DepthChoices.__annotations__)
+EG3D_CHOICES = ("inversion", "steps", "tuning_steps", "grid", "turntable", "orbit", "keep_best", "resume")
+"""Those that only the method EG3D heeds; and those that it does not."""
+OTHER_CHOICES = ("resolution", "close_back", "fit_texture")
+STATES = 3
+"""Newest states of inversions kept in the cache; each takes up to half a gigabyte."""
+
+
+def shown_choices(choices: Any) -> list[str]:
+    """The choices that count with the chosen method, in their order."""
+    if choices.method != "EG3D":
+        return [name for name in CHOICES if name not in EG3D_CHOICES]
+    kind = choices.inversion
+    hidden = {*OTHER_CHOICES, *(() if kind == "TUNE" else ("tuning_steps",))}
+    hidden |= {"steps", "keep_best", "resume"} if kind == "REGRESS" else set()
+    return [name for name in CHOICES if name not in hidden]
+
+
+def lacking(choices: Any) -> str:
+    """What the chosen method lacks, for one line in the panel; empty where nothing is known to be missing."""
+    if choices.method != "EG3D":
+        return ""
+    from ..engine.eg3d.files import missing
+
+    return missing(engine_settings().model_folder, choices.inversion.lower())
+
+
+class KeepingDepthJob(DepthJob):
+    """A depth mesh whose inversion, when cancelled, ends with the best so far; cancelled again, it ends at once."""
+
+    finishing = False
+
+    def cancel(self, wait: bool = False) -> None:
+        """As `EngineJob.cancel`, but where the engine inverts, and may end in its own time, it is only told."""
+        from ..engine.eg3d.options import LOOKING, TUNING
+
+        if wait or self.finishing or self.state is not State.RUNNING or self.stage not in (LOOKING, TUNING):
+            super().cancel(wait)
+            return
+        self.finishing = True
+        self.process.cancel(self._number)
+        self.stage = "Finishing with the best so far"
 
 
 def depth_settings(context: bpy.types.Context) -> Any:
@@ -67,6 +158,7 @@ def depth_settings(context: bpy.types.Context) -> Any:
 def depth_options(choices: Any, settings: EngineSettings) -> DepthOptions:
     """What the engine is told."""
     from ..engine.depth.options import DepthOptions
+    from ..engine.eg3d.options import Eg3dOptions
 
     return DepthOptions(
         method=choices.method.lower(),
@@ -75,8 +167,18 @@ def depth_options(choices: Any, settings: EngineSettings) -> DepthOptions:
         close_back=choices.close_back,
         fit_texture=choices.fit_texture,
         head_model=choices.head_model.lower(),
+        start=choices.start.lower(),
         device=settings.device,
         model_folder=settings.model_folder,
+        eg3d=Eg3dOptions(
+            inversion=choices.inversion.lower(),
+            steps=choices.steps or None,
+            tuning_steps=choices.tuning_steps,
+            grid=int(choices.grid),
+            turntable=choices.turntable,
+            keep_best=choices.keep_best,
+            resume=str(settings.cache_folder / "inversions") if choices.resume else "",
+        ),
     )
 
 
@@ -132,20 +234,24 @@ def start_depth(context: bpy.types.Context, filepath: str, choices: Any) -> Dept
     """
     if not filepath:
         raise MediaError("No photo was chosen.", "Pick one in the Reconstruct panel.")
-    photo, settings = absolute(filepath), engine_settings()
+    photo, settings, eg3d = absolute(filepath), engine_settings(), choices.method == "EG3D"
     if not photo.is_file():
         raise MediaError(f"There is no photo at {photo}.", "Pick one that is there.")
 
     def built(folder: Path) -> Any:
         from .build.depth import build_depth
 
-        return build_depth(context, folder, photo.stem)
+        return build_depth(context, folder, photo.stem, eg3d and choices.orbit)
 
     def make(process: Any) -> DepthJob:
         prune(settings.cache_folder / "results", KEPT)
+        if eg3d and choices.resume:
+            (settings.cache_folder / "inversions").mkdir(parents=True, exist_ok=True)
+            prune(settings.cache_folder / "inversions", STATES)
         folder = new_result_folder(settings.cache_folder / "results", f"{photo.stem}-depth")
         try:
-            return DepthJob(process, photo, folder, depth_options(choices, settings), built)
+            kind = KeepingDepthJob if eg3d and choices.keep_best else DepthJob
+            return kind(process, photo, folder, depth_options(choices, settings), built)
         except EngineError:
             folder.rmdir()
             raise

@@ -30,6 +30,7 @@ from engine.eg3d.config import FULL, SMALL, TINY  # noqa: E402
 from engine.eg3d.generator import TriplaneGenerator  # noqa: E402
 from engine.eg3d.grid import Grid, predicted_bytes, slabs  # noqa: E402
 from engine.eg3d.inversion import InversionOptions, invert  # noqa: E402
+from engine.eg3d.invert_photo import predicted_bytes as predicted_inversion  # noqa: E402
 from engine.eg3d.mesh import extract_mesh  # noqa: E402
 from engine.eg3d.perceptual import substitute  # noqa: E402
 from engine.eg3d.pivot import PivotOptions, latent_statistics  # noqa: E402
@@ -40,7 +41,7 @@ from engine.eg3d.tuning import TuningOptions  # noqa: E402
 from engine.evaluation.machine import describe_machine, peak_memory  # noqa: E402
 from engine.evaluation.tables import Cell, Table  # noqa: E402
 
-PARTS = ("parity", "full", "grid", "inversion")
+PARTS = ("parity", "full", "grid", "steps", "inversion")
 PUBLISHED_QUERY = 2.2
 """Seconds that the published code takes for a million densities on two cores (measured elsewhere)."""
 
@@ -157,6 +158,21 @@ def grids(sides: list[int]) -> Table:
     return Table("Density grids", columns, rows, note)
 
 
+def steps() -> Table:
+    """Seconds and memory of a step of each stage of an inversion, the full network with random weights."""
+    torch.manual_seed(0)
+    network = TriplaneGenerator(FULL).eval().requires_grad_(False)
+    label, target = torch.tensor(orbit_label())[None], torch.zeros(1, 3, FULL.image_side, FULL.image_side)
+    distance, rows = substitute(), []
+    rows.append(["before", None, peak_memory(), None])
+    for name, tuning in (("one for the latent", 0), ("one for the latent and one that tunes", 1)):
+        how = InversionOptions(PivotOptions(steps=1, samples=50), TuningOptions(steps=tuning))
+        _, seconds = timed(lambda how=how: invert(network, target, label, how, perceptual=distance))
+        rows.append([name, seconds, peak_memory(), predicted_inversion(FULL, tuning > 0) / 1e9])
+    columns = ("steps", "s", "peak memory, GB", "predicted, GB")
+    return Table("Steps of an inversion", columns, rows, "Peak memory is the whole process's, so run this part alone.")
+
+
 def regressor(network: TriplaneGenerator, label: Tensor, mean: Tensor, pictures: int, steps: int) -> LatentUnet:
     """The thesis' U-Net, thin, taught the latents of a tiny generator's pictures."""
     unet = LatentUnet(192, 4, Sizes(network.layers, network.config.w))
@@ -176,13 +192,13 @@ def regressor(network: TriplaneGenerator, label: Tensor, mean: Tensor, pictures:
     return unet.eval().requires_grad_(False)
 
 
-def inversions(heads: int, pictures: int, steps: int) -> Table:
+def inversions(heads: int, pictures: int, lessons: int) -> Table:
     """Known latents of a tiny generator found again, from the mean latent and from a regressor's."""
     torch.manual_seed(11)
     network = TriplaneGenerator(TINY).eval().requires_grad_(False)
     label = torch.tensor(orbit_label())[None]
     mean, _ = latent_statistics(network, label, 2000)
-    unet = regressor(network, label, mean, pictures, steps)
+    unet = regressor(network, label, mean, pictures, lessons)
     distance, found = substitute(), []
     for seed in range(heads):
         z = torch.randn((1, TINY.z), generator=torch.Generator().manual_seed(seed))
@@ -208,8 +224,8 @@ def inversions(heads: int, pictures: int, steps: int) -> Table:
     for name, count in dict.fromkeys((name, count) for name, count, *_ in found):
         rows.append([name, count, *np.mean([row[2:] for row in found if row[:2] == (name, count)], 0)])
     note = (
-        f"Means over {heads} pictures of 48 pixels. The regressor is the U-Net with 4 channels instead of 64, {steps} "
-        f"steps on {pictures} pictures. Latents lie {spread:.2f} from their mean."
+        f"Means over {heads} pictures of 48 pixels. The regressor is the U-Net with 4 channels instead of 64, "
+        f"{lessons} steps on {pictures} pictures. Latents lie {spread:.2f} from their mean."
     )
     columns = ("start", "steps", "w, mean difference", "picture, mean square", "perceptual")
     return Table("Inversion of a tiny generator's pictures", columns, rows, note)
@@ -230,13 +246,14 @@ def main() -> None:
         "parity": lambda: parity(given.shared),
         "full": full,
         "grid": lambda: grids(given.sides),
+        "steps": steps,
         "inversion": lambda: inversions(given.heads, given.pictures, given.steps),
     }
     print(describe_machine(), end="\n\n", flush=True)
     for name, measure in parts.items():
         if name in given.skip or (name == "parity" and not (given.shared / "parity" / "eg3d").is_dir()):
             continue
-        with torch.set_grad_enabled(name == "inversion"):
+        with torch.set_grad_enabled(name in ("steps", "inversion")):
             print(measure().markdown(), flush=True)
 
 

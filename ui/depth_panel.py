@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..operators import depth
+from ..operators import depth, wrap
 from ..operators.job import DepthJob
 from ..operators.options import scene_settings
 from ..operators.session import SESSION
@@ -21,14 +21,18 @@ class LIKENESS_PT_depth(SidebarPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Choices, then button or progress bar, then the last error."""
+        """Choices and what they lack, then button or progress bar, then Wrap Head to Depth, then the last error."""
         layout: Any = self.layout
         photo, running = scene_settings(context).photo, SESSION.running
         column = layout.column()
         column.use_property_split, column.use_property_decorate = True, False
         column.enabled = running is None
-        for name in depth.CHOICES:
-            column.prop(depth.depth_settings(context), name)
+        choices = depth.depth_settings(context)
+        for name in depth.shown_choices(choices):
+            column.prop(choices, name)
+        lacking = depth.lacking(choices)
+        if lacking:
+            layout.label(text=lacking, icon="ERROR")
         if isinstance(running, DepthJob):
             draw_progress(layout, running)
         else:
@@ -38,5 +42,7 @@ class LIKENESS_PT_depth(SidebarPanel, bpy.types.Panel):
             row.operator(depth.LIKENESS_OT_depth_mesh.bl_idname, icon="MOD_OCEAN")
             if not photo:
                 layout.label(text="Pick a photo in the Reconstruct panel", icon="INFO")
+        row = layout.row()
+        row.operator_menu_enum(wrap.LIKENESS_OT_wrap_depth.bl_idname, "mode")
         if SESSION.error is not None and isinstance(SESSION.job, DepthJob):
             draw_error(layout, context, SESSION.error)

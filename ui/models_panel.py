@@ -133,7 +133,8 @@ def draw_buttons(layout: Any, status: Status) -> None:
     row.operator(models.LIKENESS_OT_locate_model.bl_idname, text=text, icon="FILE_FOLDER").key = model.key
     if models.BOARD.chosen(model.key):
         row.operator(models.LIKENESS_OT_forget_model.bl_idname, text="", icon="X").key = model.key
-    column.operator("wm.url_open", text="Open Owner's Page", icon="URL").url = model.source
+    if model.source:
+        column.operator("wm.url_open", text="Open Owner's Page", icon="URL").url = model.source
     if model.download and status.state is not State.USABLE:
         column.operator(models.LIKENESS_OT_download_model.bl_idname, icon="IMPORT").key = model.key
     if models.may_convert(status):

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..operators import animate, depth, heads, light, models, several, takes, utility
+from ..operators import animate, depth, flame_take, heads, light, models, several, takes, utility, wrap
 from ..operators.addon import COMMAND
 from ..operators.reconstruct import LIKENESS_OT_reconstruct
 from ..operators.session import SESSION
@@ -35,12 +35,17 @@ CLASSES: tuple[type, ...] = (
     several.LIKENESS_OT_clear_photos,
     several.LIKENESS_OT_photo_camera,
     depth.LIKENESS_OT_depth_mesh,
+    wrap.LIKENESS_OT_wrap_depth,
     animate.LIKENESS_OT_animate,
     animate.LIKENESS_OT_pick_clip,
     animate.LIKENESS_FH_clip,
     takes.LIKENESS_OT_import_take,
     takes.LIKENESS_OT_export_take,
     takes.LIKENESS_OT_retake,
+    flame_take.LIKENESS_OT_import_flame_take,
+    flame_take.LIKENESS_OT_play_flame_take,
+    flame_take.LIKENESS_OT_export_flame,
+    flame_take.LIKENESS_OT_write_flame,
     heads.LIKENESS_OT_neutral,
     heads.LIKENESS_OT_photo_expression,
     heads.LIKENESS_OT_view_key,

@@ -105,6 +105,16 @@ class Register:
         """Metres of a unit."""
         return float(np.cbrt(np.linalg.det(self.matrix[:3, :3])))
 
+    def camera(self, label: NDArray, side: int) -> Camera:
+        """The label's camera in the other space, metres, for pictures of `side` pixels.
+
+        It sees a point of `points` in the very pixel in which the label's camera sees it in the generator's space.
+        """
+        pose, inner = parts_of(label)
+        view = np.linalg.inv(pose) @ np.linalg.inv(self.matrix)
+        view[:3] *= self.scale
+        return Camera(inner * [[side], [side], [1.0]], view, side, side)
+
 
 def in_register(label: NDArray, camera: Camera, metres: float = METRES) -> Register:
     """Brings the generator's volume where the camera of a fitted head sees it in the photo.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 Axes = tuple[tuple[int, int], ...]
@@ -12,6 +13,12 @@ PLANE_AXES: Axes = ((0, 1), (0, 2), (2, 0))
 plane repeats the second's; networks of the corrected code say otherwise in their files."""
 LABEL = 25
 """Numbers of a camera label: 16 of the pose, 9 of the intrinsics."""
+SIZES = (
+    "z", "w", "mapping_layers", "channel_base", "channel_max", "plane_side", "features", "hidden", "raw_side",
+    "sr_side",
+)  # fmt: skip
+LARGEST, MOST_LAYERS = 1 << 16, 64
+"""Of a configuration's sizes, and of its mapping, when it is read from a file."""
 
 
 @dataclass(frozen=True)
@@ -126,3 +133,28 @@ def from_kwargs(kwargs: Mapping[str, Any], raw_side: int = FULL.raw_side, axes: 
 def _triple(values: Any) -> tuple[float, float, float]:
     x, y, z = (float(value) for value in values)
     return x, y, z
+
+
+def to_json(config: Configuration) -> str:
+    """A configuration as text, for the header of a file of weights."""
+    return json.dumps(asdict(config))
+
+
+def from_json(text: str) -> Configuration:
+    """The way back.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is no configuration.
+    """
+    values = json.loads(text)
+    drawn = dict(values.pop("rendering"))
+    drawn["pivot"] = _triple(drawn["pivot"])
+    first, second = (int(channels) for channels in values.pop("sr_channels"))
+    axes = tuple((int(across), int(down)) for across, down in values.pop("axes"))
+    if any(not isinstance(values[name], int) or not 1 <= values[name] <= LARGEST for name in SIZES):
+        raise ValueError("its sizes are no sizes")
+    if values["mapping_layers"] > MOST_LAYERS or values["plane_side"] & (values["plane_side"] - 1):
+        raise ValueError("there are no such networks")
+    if not all(isinstance(value, (int, float)) for name, value in drawn.items() if name != "pivot"):
+        raise ValueError("its rendering has values that are no numbers")
+    return Configuration(**values, sr_channels=(first, second), axes=axes, rendering=Rendering(**drawn))

@@ -23,6 +23,7 @@ from ..progress import Progress
 from .descent import Descent
 from .generator import TriplaneGenerator
 from .memory import told_of_memory
+from .options import LOOKING, TUNING
 from .perceptual import Perceptual, substitute
 from .pivot import Pivot, PivotOptions
 from .tuning import Tuning, TuningOptions
@@ -126,14 +127,12 @@ class _Job:
 
     def run(self, progress: Progress) -> None:
         whole = max(1, self.options.pivot.steps + self.options.tuning.steps)
-        self._descend("Finding the latent", self.pivot, self.pivot.descent, 0, whole, progress)
+        self._descend(LOOKING, self.pivot, self.pivot.descent, 0, whole, progress)
         if self.options.tuning.steps == 0:
             return
         if self.tuning is None:
             self.tuning = self._tuned(self.pivot.best())
-        self._descend(
-            "Tuning the generator", self.tuning, self.tuning.descent, self.options.pivot.steps, whole, progress
-        )
+        self._descend(TUNING, self.tuning, self.tuning.descent, self.options.pivot.steps, whole, progress)
 
     def _descend(
         self, title: str, stage: Pivot | Tuning, descent: Descent, before: int, whole: int, progress: Progress

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from ..errors import ModelFileError
+from ..media.write import whole_file
 from ..models.safe_load import MOST_BYTES
 from ..models.unpickle import CURE, RefusedError, Standin
 from ..models.unpickle_torch import PersistentObject, module_tensors, read_network_pickle
 from ..regressors.checkpoints import Published, all_names, filled, hollow, kind_of, read_checkpoint
-from .config import FULL, LABEL, PLANE_AXES, Axes, Configuration, from_kwargs
+from .config import FULL, LABEL, PLANE_AXES, Axes, Configuration, from_json, from_kwargs, to_json
 from .generator import TriplaneGenerator
 
 EG3D = Published(
@@ -24,6 +25,8 @@ CLASS = "TriPlaneGenerator"
 SUPERRESOLUTION = "SuperresolutionHybrid8XDC"
 CATS_PIVOT = -0.06
 """Height of the point, along z, that the cameras of the cats' network look at; the heads' is 0.2."""
+CONFIGURATION = "eg3d_configuration"
+"""Name of the configuration in the header of a safetensors file."""
 SAID = {"afhq": "cats", "cat": "cats", "shapenet": "cars", "car": "cars"}
 """What a file's training set may be called, and what it shows."""
 
@@ -33,7 +36,7 @@ def load_generator(path: Path) -> TriplaneGenerator:
 
     Args:
         path: the official pickle, or its state dict as safetensors or of `torch.save`; without the arguments of the
-            pickle it is taken for the published head generator.
+            pickle, or those that `save_generator` writes, it is taken for the published head generator.
     Raises:
         ModelFileError: it is missing or damaged, would run code, is another network, of something else than heads, or
             lacks weights.
@@ -48,7 +51,34 @@ def load_generator(path: Path) -> TriplaneGenerator:
     kind = kind_of(all_names(found))
     if "decoder.net.0.weight" not in found and kind and kind != "EG3D":
         raise EG3D.error(path, f"it is {kind}")
-    return filled(hollow(TriplaneGenerator, FULL), found, path, EG3D)
+    return filled(hollow(TriplaneGenerator, _noted(path)), found, path, EG3D)
+
+
+def save_generator(network: TriplaneGenerator, path: Path) -> None:
+    """Write a generator's weights as safetensors, whole or not at all, with its configuration in the header.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with whole_file(path) as file:
+        file.write(save(tensors, {"likeness_model": "eg3d", CONFIGURATION: to_json(network.config)}))
+
+
+def _noted(path: Path) -> Configuration:
+    """The configuration in the header of a safetensors file; the published one where there is none."""
+    if path.suffix.lower() != ".safetensors":
+        return FULL
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        text = (file.metadata() or {}).get(CONFIGURATION)
+    try:
+        return FULL if text is None else from_json(text)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EG3D.error(path, f"its configuration cannot be read ({error!r})") from error
 
 
 def _is_network_pickle(path: Path) -> bool:

@@ -21,12 +21,11 @@ from .decoder import Decoder
 from .generator import TriplaneGenerator
 from .grid import Grid, predicted_bytes, slabs
 from .memory import available_bytes, check_memory
+from .options import LEVEL
 from .planes import Planes
 from .simplify import simplify
 from .surface import MarchingCubes, largest_piece
 
-LEVEL = 10.0
-"""Raw density of the published surface."""
 POINTS = 1 << 16
 """Vertices coloured at once."""
 SLABS_A_CHECK = 8

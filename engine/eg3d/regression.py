@@ -7,10 +7,15 @@ Both take an aligned picture of -1..1 and give w for every layer, (B,14,512), an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as nnf
+
+from ..errors import ModelFileError
+from ..perception.networks.weights import load_network
 
 LAYERS, WIDTH = 14, 512
 
@@ -155,3 +160,32 @@ class LatentTransformer(nn.Module):
     def start_at(self, w: Tensor) -> None:
         """Begin with a latent (w,), the mean: it is then what the untrained network answers, nearly."""
         self.head.bias.copy_(w.repeat(self.sizes.layers))
+
+
+Regressor: TypeAlias = LatentUnet | LatentTransformer
+NETWORKS: dict[str, type[LatentUnet] | type[LatentTransformer]] = {"unet": LatentUnet, "vit": LatentTransformer}
+
+
+def network_from(description: dict[str, Any]) -> Regressor:
+    """The untrained network that a file's description is of.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is another network's.
+    """
+    if description["network"] != "latents":
+        raise ValueError(f"it is the network “{description['network']}”, not “latents”")
+    sizes = Sizes(int(description["layers"]), int(description["width"]))
+    return NETWORKS[description["architecture"]](**description["settings"], sizes=sizes)
+
+
+def load_regressor(path: Path) -> Regressor:
+    """A trained network of either kind, as `python -m engine.training latents` leads to; on the CPU, not to be trained.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, or another network's.
+    """
+    try:
+        return load_network(path, network_from)
+    except ModelFileError as error:
+        cure = "Choose a file that “python -m engine.training latents” leads to."
+        raise ModelFileError(error.message, cure) from error

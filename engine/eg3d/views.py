@@ -131,19 +131,28 @@ def coloured_by_views(mesh: VolumeMesh, seen: Sequence[View]) -> NDArray[np.uint
     normals = vertex_normals(mesh.vertices, mesh.faces)
     total, weights = np.zeros((len(mesh.vertices), 3)), np.zeros(len(mesh.vertices))
     for view in seen:
-        place, distance = project(view.label, mesh.vertices)
-        pose, _ = parts_of(view.label)
-        toward = pose[:3, 3] - mesh.vertices
-        cosine = (normals * toward).sum(1) / np.linalg.norm(toward, axis=1)
-        front = _taken(view.depth[..., None], place)[:, 0]
-        weight = np.maximum(cosine, 0) ** SHARP * (distance < front + VISIBLE) * ((place > 0) & (place < 1)).all(1)
-        total += weight[:, None] * _taken(view.image, place)
+        weight, place = seen_from(view, mesh.vertices, normals)
+        total += weight[:, None] * taken(view.image, place)
         weights += weight
     mixed = np.round(total / np.maximum(weights, 1e-9)[:, None]).clip(0, 255).astype(np.uint8)
     return np.where((weights > 1e-3)[:, None], mixed, mesh.colours)
 
 
-def _taken(picture: NDArray, place: NDArray) -> NDArray[np.float64]:
+def seen_from(view: View, vertices: NDArray, normals: NDArray) -> tuple[NDArray, NDArray]:
+    """How well a view sees vertices (V,3): weights (V,) 0..1, and their places (V,2) in it of 0..1."""
+    place, distance = project(view.label, vertices)
+    front = taken(view.depth[..., None], place)[:, 0]
+    seen = (distance < front + VISIBLE) * ((place > 0) & (place < 1)).all(1)
+    return np.maximum(facing(view, vertices, normals), 0) ** SHARP * seen, place
+
+
+def facing(view: View, vertices: NDArray, normals: NDArray) -> NDArray[np.float64]:
+    """(V,) cosines between normals and the way to a view's camera."""
+    toward = parts_of(view.label)[0][:3, 3] - vertices
+    return (normals * toward).sum(1) / np.linalg.norm(toward, axis=1)
+
+
+def taken(picture: NDArray, place: NDArray) -> NDArray[np.float64]:
     """(V,C) bilinear samples of a picture (H,W,C) at places (V,2) of 0..1; the edge beyond it."""
     source = torch.as_tensor(np.asarray(picture, np.float64)).permute(2, 0, 1)[None]
     grid = torch.as_tensor(place * 2 - 1)[None, None]

@@ -7,7 +7,6 @@ checkpoint's tensors under "ENTRY.NAME". The header says what it is: {"likeness_
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -79,10 +78,13 @@ def convert(path: Path, model_folder: Path, progress: Progress | None = None, mo
     if target.exists():
         raise OutputError(f"There is a file {target} already.", "Move it away, or use it as it is.")
     progress.stage(f"Reading {path.name}", 0.1)
-    arrays, notes = _flame(path) if found.kind == "flame" else _network(path)
-    variant = found.variant or (model.variant if model is not None else "")
-    progress.stage(f"Writing {target.name}", 0.6)
-    _write(target, arrays, {"likeness_model": found.kind, "version": variant, "source": path.name, **notes})
+    if found.kind == "eg3d":
+        _eg3d(path, target)
+    else:
+        arrays = _flame(path) if found.kind == "flame" else _network(path)
+        variant = found.variant or (model.variant if model is not None else "")
+        progress.stage(f"Writing {target.name}", 0.6)
+        _write(target, arrays, {"likeness_model": found.kind, "version": variant, "source": path.name})
     if found.kind == "flame":
         _copy_companions(path.parent, model_folder)
     progress.stage("Checking", 0.9)
@@ -130,7 +132,7 @@ def _copy_companions(source: Path, model_folder: Path) -> None:
                 raise OutputError(f"Cannot write {new}: {error.strerror or error}.", places.CHOOSE_FOLDER) from error
 
 
-def _flame(path: Path) -> tuple[dict[str, NDArray], dict[str, str]]:
+def _flame(path: Path) -> dict[str, NDArray]:
     """FLAME's arrays under their names, single precision, whole numbers of 64 bits."""
     with path.open("rb") as file:
         zipped = file.read(2) == b"PK"
@@ -145,20 +147,24 @@ def _flame(path: Path) -> tuple[dict[str, NDArray], dict[str, str]]:
         if not whole and not np.isfinite(array).all():
             raise ModelFileError(f"The file {path} is damaged: “{name}” holds what is no number.", CURE)
         arrays[name] = np.where(array >= ROOT, -1, array) if name == "kintree_table" else array
-    return arrays, {}
+    return arrays
 
 
-def _network(path: Path) -> tuple[dict[str, NDArray], dict[str, str]]:
-    """A checkpoint's tensors; of a pickle of networks the averaged generator's, and what it was made with."""
-    held = load_tensors(path)
-    notes = {}
-    if isinstance(arguments := held.get("G_ema.init_kwargs"), dict):
-        notes["init_kwargs"] = json.dumps(arguments, default=str)
-        held = held["G_ema"]
-    arrays = dict(_tensors(held))
+def _eg3d(path: Path, target: Path) -> None:
+    """EG3D's generator with its configuration, which its weights alone do not tell."""
+    from ..eg3d.load import load_generator, save_generator
+
+    network = load_generator(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_generator(network, target)
+
+
+def _network(path: Path) -> dict[str, NDArray]:
+    """A checkpoint's tensors."""
+    arrays = dict(_tensors(load_tensors(path)))
     if not arrays:
         raise ModelFileError(f"The file {path} holds no tensors.", CURE)
-    return arrays, notes
+    return arrays
 
 
 OPTIMISER = ("opt", "optimizer", "opt_00", "sched_00", "state", "scheduler")

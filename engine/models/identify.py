@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ TITLES = {
     "w_statistics": "a generator's statistics",
     "progressive": "a progressive GAN",
     "eg3d": "an EG3D generator",
+    "eg3d_latents": "a regressor of EG3D's latents",
+    "vgg16": "VGG16",
+    "lpips": "LPIPS's weights of channels",
+    "parts": "a parts network",
     "dpt_large": "MiDaS's DPT-Large",
     "dpt_other": "another of MiDaS's networks than DPT-Large",
     "attention_unet": "an Attention U-Net",
@@ -45,6 +50,8 @@ TITLES = {
     "likeness": "one of the engine's own files",
 }
 """Kinds of content, in words that follow “This is”."""
+TRAINED = {"latents": "eg3d_latents", "parts": "parts"}
+"""Networks of the engine's own kinds that users may train themselves, by their name in the file's header."""
 VERTICES, JOINTS, COLUMNS = 5023, 5, 400
 """Of FLAME, formats of all its versions: vertices, joints, directions of shape and expression."""
 NAMED = 5
@@ -123,7 +130,8 @@ def _recognised(contents: Contents, path: Path) -> Identified:
     if kind in TITLES:  # converted here: its own header tells
         found = Identified(kind, contents.metadata.get("version", ""))
     elif "likeness" in contents.metadata:
-        return Identified("likeness", "", TITLES["likeness"])
+        kind = TRAINED.get(_network_of(contents.metadata["likeness"]), "likeness")
+        return Identified(kind, "", TITLES[kind])
     else:
         names = flat_names(contents.entries)
         kind = next((kind for kind, fits in RULES if fits(contents, names)), "")
@@ -132,6 +140,15 @@ def _recognised(contents: Contents, path: Path) -> Identified:
     if describe is not None:
         return describe(contents, found.variant, path)
     return Identified(found.kind, found.variant, TITLES.get(found.kind, ""))
+
+
+def _network_of(header: str) -> str:
+    """The name in a header that the engine's training wrote; empty where it tells none."""
+    try:
+        described = json.loads(header)
+    except ValueError:
+        return ""
+    return str(described.get("network", "")) if isinstance(described, dict) else ""
 
 
 def _starts(*starts: str) -> Callable[[Contents, Mapping[str, Any]], bool]:
@@ -211,6 +228,8 @@ RULES: tuple[tuple[str, Callable[[Contents, Mapping[str, Any]], bool]], ...] = (
     ("dpt_other", _starts("pretrained.model.", "scratch.refinenet", "model.pretrained.")),
     ("attention_unet", _starts("Conv1.conv.0.", "Att5.")),
     ("arcface", _is_arcface),
+    ("vgg16", _starts("features.28.")),
+    ("lpips", _starts("lin4.model.")),
     ("face_landmarker", _within("zip", "landmarks_detector.tflite")),
     ("mobilenet", _starts("conv_stem.")),
     ("resnet", _starts("layer1.0.conv1.", "module.layer1.0.conv1.")),

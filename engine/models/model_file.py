@@ -20,7 +20,7 @@ class ModelFile:
         title: what the user calls it.
         purpose: what it is for, in a few words.
         licence: of the file.
-        source: page where its owner hands it out; empty for a bundled one.
+        source: page where its owner hands it out; empty for a bundled one, and for what users train themselves.
         files: names looked for, the first found wins.
         bundled: folder inside the extension that holds it; None for the user's own file in the model folder.
         sha256: hexadecimal, or its beginning where its owner publishes no more; empty where it is not recorded.

@@ -265,11 +265,58 @@ EG3D = ModelFile(
     purpose="A generator of whole heads with hair, seen from all sides",
     licence="NVIDIA's own, non-commercial",
     source="https://github.com/NVlabs/eg3d",
-    files=("ffhqrebalanced512-128.safetensors", "ffhqrebalanced512-128.pkl"),
+    files=("ffhqrebalanced512-128.safetensors", "ffhqrebalanced512-128.pkl", "ffhq512-128.pkl"),
     key="eg3d",
     group=TEXTURES,
     kinds=("eg3d",),
-    used_by=PROGRAMS,
+    used_by="depth meshes by EG3D",
+)
+EG3D_LATENTS = ModelFile(
+    title="EG3D Regressor",
+    purpose="Guesses EG3D's latent from a photo: a depth mesh at once, or a start for the inversion",
+    licence="that of the generator it was trained with",
+    source="",
+    files=("eg3d_latents.safetensors",),
+    key="eg3d_latents",
+    group=TEXTURES,
+    kinds=("eg3d_latents",),
+    used_by="depth meshes by EG3D",
+)
+VGG16 = ModelFile(
+    title="VGG16",
+    purpose="Judges how alike two pictures look, as LPIPS does; else the bundled recognition network does",
+    licence="BSD-3-Clause",
+    source="https://pytorch.org/vision/stable/models/vgg.html",
+    files=("vgg16-397923af.pth", "vgg16-397923af.safetensors"),
+    sha256="397923af",  # the beginning, by the rule for names of PyTorch's hub
+    key="vgg16",
+    group=TEXTURES,
+    kinds=("vgg16",),
+    used_by="inversions of EG3D",
+    size=553_000_000,
+)
+LPIPS = ModelFile(
+    title="LPIPS",
+    purpose="How much each of VGG16's channels counts; beside VGG16",
+    licence="BSD-2-Clause",
+    source="https://github.com/richzhang/PerceptualSimilarity",
+    files=("lpips_vgg.pth", "lpips_vgg.safetensors"),
+    key="lpips",
+    group=TEXTURES,
+    kinds=("lpips",),
+    used_by="VGG16, beside which it lies",
+    size=7_300,
+)
+PARTS_OWN = ModelFile(
+    title="Parts Network",
+    purpose="Your own training of the network that sees skin, hair and depth",
+    licence="your own",
+    source="",
+    files=("likeness_parts.safetensors",),
+    key="parts",
+    group=DEPTH,
+    kinds=("parts",),
+    used_by="every photo, in place of the bundled network",
 )
 DPT_LARGE = ModelFile(
     title="DPT-Large",
@@ -319,7 +366,11 @@ USERS = (
     FLAME_ALBEDO,
     STYLEGAN2,
     EG3D,
+    EG3D_LATENTS,
+    VGG16,
+    LPIPS,
     DPT_LARGE,
+    PARTS_OWN,
     FACE_LANDMARKER,
 )
 """Those that users bring."""

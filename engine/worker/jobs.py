@@ -110,16 +110,21 @@ def retarget(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
 def depth(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Make the depth mesh of `photo` in `folder`. Returns warnings and seconds per stage."""
     progress.stage("Starting the engine", 0.0)
-    from ..depth.job import depth_mesh
     from ..depth.options import DepthOptions
 
-    folder = Path(arguments["folder"])
-    report = depth_mesh(
-        Path(arguments["photo"]), folder, options_of(DepthOptions, arguments["options"]), progress
-    ).report
+    options = options_of(DepthOptions, arguments["options"])
+    photo, folder = Path(arguments["photo"]), Path(arguments["folder"])
+    if options.method == "eg3d":
+        from ..eg3d.job import eg3d_mesh
+
+        report = eg3d_mesh(photo, folder, options, progress)
+    else:
+        from ..depth.job import depth_mesh
+
+        report = depth_mesh(photo, folder, options, progress).report
     return {
         "folder": str(folder),
-        "name": Path(arguments["photo"]).stem,
+        "name": photo.stem,
         "warnings": report.get("warnings", []),
         "seconds": report.get("seconds", {}),
     }

@@ -14,8 +14,10 @@ from ..heads import NAME_KEY
 from .access import node_tree_of, scene_of, set_color_space, view_layer_of
 from .images import COLOR, pack
 from .mesh import UV_NAME
+from .orbit import build_orbit
 from .space import Space
 from .transaction import Transaction
+from .wrap import add_groups, sign_depth
 
 PICTURE = "texture.jpg"
 ROUGHNESS, SPECULAR = 0.8, 0.1
@@ -24,19 +26,22 @@ ROUGHNESS, SPECULAR = 0.8, 0.1
 
 @dataclass(frozen=True)
 class BuiltDepth:
-    """What was made. `beside` is the head in whose frame the mesh stands, or None where there is none of that photo."""
+    """What was made. `beside` is the head in whose frame the mesh stands, or None where there is none of that photo;
+    `orbit` the camera that circles it, if one does."""
 
     item: bpy.types.Object
     beside: bpy.types.Object | None
+    orbit: bpy.types.Object | None = None
 
 
-def build_depth(context: bpy.types.Context, folder: Path, name: str) -> BuiltDepth:
+def build_depth(context: bpy.types.Context, folder: Path, name: str, orbit: bool = False) -> BuiltDepth:
     """Add a depth mesh to the scene: new data-blocks only, or none at all if anything fails.
 
     It stands where the head of the same photo stands, in register with it; without one at the 3D cursor.
 
     Args:
         folder: of the result. name: the photo's, without extension.
+        orbit: put it in a collection of its own, with a camera that circles it.
     Raises:
         MediaError: the folder holds no depth mesh.
     """
@@ -48,18 +53,28 @@ def build_depth(context: bpy.types.Context, folder: Path, name: str) -> BuiltDep
         mesh = _mesh(stored, space, f"{name} Depth", transaction)
         mesh.materials.append(_material(stored, folder, f"{name} Depth", transaction))
         item = transaction.add(bpy.data.objects.new(f"{name} Depth", mesh))
-        scene.collection.objects.link(item)
+        home = _collection(scene, f"{name} Depth", transaction) if orbit else scene.collection
+        home.objects.link(item)
+        add_groups(item, stored.groups)
+        sign_depth(item, name, folder)
         head = _head_of(scene, name)
         if head is not None:
             item.matrix_world = head.matrix_world
         else:
             item.location = scene.cursor.location
             item.location.z -= float(space.to_blender(stored.vertices)[:, 2].min())
+        view = build_orbit(scene, home, item, f"{name} Orbit", transaction) if orbit else None
         layer = view_layer_of(context)
         for other in layer.objects:
             other.select_set(other == item)
         layer.objects.active = item
-    return BuiltDepth(item, head)
+    return BuiltDepth(item, head, view)
+
+
+def _collection(scene: bpy.types.Scene, name: str, transaction: Transaction) -> bpy.types.Collection:
+    found = transaction.add(bpy.data.collections.new(name))
+    scene.collection.children.link(found)
+    return found
 
 
 def _head_of(scene: bpy.types.Scene, name: str) -> bpy.types.Object | None:

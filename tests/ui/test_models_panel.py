@@ -62,7 +62,7 @@ def test_only_what_its_owner_gives_to_everybody_has_a_download_button(board):
     board.unfolded |= {*GROUPS, *(model.key for model in MODELS)}
     notes = draw(models_panel.LIKENESS_PT_models)
     assert notes.count("button likeness.download_model") == 2
-    assert notes.count("button Open Owner's Page") == sum(model.bundled is None for model in MODELS)
+    assert notes.count("button Open Owner's Page") == sum(bool(model.source) for model in MODELS)
     assert notes.count("button Locate Folder") == 1
 
 

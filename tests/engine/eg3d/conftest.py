@@ -17,6 +17,8 @@ from engine.eg3d.camera import orbit_label
 from engine.eg3d.config import SMALL, TINY
 from engine.eg3d.generator import TriplaneGenerator
 
+from .ball import ball_generator
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -57,6 +59,16 @@ def tiny() -> TriplaneGenerator:
     """A generator of pictures of 48 pixels with random weights."""
     torch.manual_seed(11)
     return TriplaneGenerator(TINY).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def ball() -> TriplaneGenerator:
+    """A tiny generator whose heads are balls."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found = ball_generator()
+    torch.set_num_threads(threads)
+    return found
 
 
 @pytest.fixture

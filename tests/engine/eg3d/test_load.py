@@ -9,10 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.eg3d.config import FULL, PLANE_AXES
+from engine.eg3d.config import FULL, PLANE_AXES, TINY, to_json
 from engine.eg3d.generator import TriplaneGenerator
-from engine.eg3d.load import load_generator
+from engine.eg3d.load import CONFIGURATION, load_generator, save_generator
 from engine.errors import ModelFileError
+from engine.models.convert import convert
+from engine.models.identify import identify
+from engine.models.registry import EG3D
 
 THIN = {"channel_base": 512, "channel_max": 8}
 
@@ -62,6 +65,15 @@ def test_networks_of_the_corrected_code_have_other_planes(published, kwargs, wei
     assert load_generator(published(weights, kwargs, axes=official)).config.axes == PLANE_AXES
     corrected = matrices((0, 1), (0, 2), (2, 1))
     assert load_generator(published(weights, kwargs, axes=corrected)).config.axes == ((0, 1), (0, 2), (2, 1))
+
+
+def test_a_converted_pickle_keeps_its_planes_and_its_size(published, kwargs, weights, tmp_path):
+    corrected = published(weights, kwargs, neural_rendering_resolution=128, axes=matrices((0, 1), (0, 2), (2, 1)))
+    path = convert(corrected, tmp_path / "models", model=EG3D)
+    network = load_generator(path)
+    assert network.config == load_generator(corrected).config
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in weights.items())
+    assert identify(path).kind == "eg3d"
 
 
 def test_planes_aslant_are_refused(published, kwargs, weights):
@@ -131,3 +143,30 @@ def test_a_state_dict_is_taken_for_the_published_network(tmp_path):
     found = load_generator(tmp_path / "net.pt")
     assert found.config == FULL
     assert torch.equal(found.decoder.net[0].weight, network.decoder.net[0].weight)  # type: ignore[union-attr]
+
+
+def test_a_saved_generator_says_what_it_is(tiny, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save_generator(tiny, path)
+    found = load_generator(path)
+    assert found.config == TINY
+    weights = found.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in tiny.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "change", [{"w": 0}, {"w": "16"}, {"plane_side": 24}, {"mapping_layers": 5000}, {"axes": 3}, {"more": 1}, None]
+)
+def test_headers_that_say_something_else_are_refused(tiny, tmp_path, change):
+    path = tmp_path / "tiny.safetensors"
+    text = "[" if change is None else json.dumps(json.loads(to_json(TINY)) | change)
+    save_file(tiny.state_dict(), path, {CONFIGURATION: text})
+    with pytest.raises(ModelFileError, match=r"tiny\.safetensors.*configuration cannot be read"):
+        load_generator(path)
+
+
+def test_weights_of_another_size_than_the_header_says_are_refused(tiny, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save_file(tiny.state_dict(), path, {CONFIGURATION: to_json(replace(TINY, hidden=8))})
+    with pytest.raises(ModelFileError, match="another shape"):
+        load_generator(path)

@@ -1,7 +1,6 @@
 """Pickles become safetensors with the same numbers under the same names."""
 
 import contextlib
-import json
 import sys
 import types
 
@@ -14,7 +13,7 @@ from safetensors.numpy import load_file
 from engine.errors import JobCancelled, ModelFileError, OutputError
 from engine.models import convert as module
 from engine.models.convert import convert
-from engine.models.registry import EG3D, FLAME_2020, FLAME_2023, SMIRK
+from engine.models.registry import FLAME_2020, FLAME_2023, SMIRK
 from engine.models.states import State, status
 from engine.progress import Progress
 
@@ -133,23 +132,6 @@ def test_half_precision_shared_and_turned_tensors_keep_their_numbers(folders):
         np.testing.assert_array_equal(found[name], value.float().numpy())
     assert found["smirk_encoder.c"].dtype == np.float16
     assert status(SMIRK, models).state is State.USABLE
-
-
-def test_pickled_networks_keep_the_averaged_generator_and_its_arguments(folders, persistence):
-    downloads, models = folders
-
-    def made(value):
-        state = {"_parameters": {"weight": torch.full((2,), value)}, "_buffers": {}, "_modules": {}}
-        for name in ("b4", "synthesis", "backbone"):
-            modules = {name: persistence("Module", state)}
-            state = {"_parameters": {}, "_buffers": {}, "_modules": modules, "_init_kwargs": {"z_dim": 2}}
-        return persistence("TriPlaneGenerator", state)
-
-    path = toys.pickled(downloads / "ffhqrebalanced512-128.pkl", {"G": made(1.0), "G_ema": made(2.0)}, 4)
-    target = convert(path, models)
-    assert json.loads(header(target)["init_kwargs"]) == {"z_dim": 2}
-    np.testing.assert_array_equal(load_file(target)["backbone.synthesis.b4.weight"], [2, 2])
-    assert status(EG3D, models).state is State.USABLE
 
 
 def test_what_cannot_be_converted_is_refused_and_nothing_is_written(folders, payload):

@@ -8,16 +8,21 @@ from engine.errors import ModelFileError
 from engine.models import places
 from engine.models.registry import (
     DPT_LARGE,
+    EG3D_LATENTS,
     FACE_LANDMARKER,
     GROUPS,
     ICT_FACEKIT,
     MODELS,
     OPEN_HEAD,
+    PARTS_OWN,
     SMIRK,
     USERS,
     by_key,
     flame_file,
 )
+
+TRAINED = (EG3D_LATENTS, PARTS_OWN)
+"""By users themselves."""
 
 
 def test_bundled_head_needs_no_model_folder():
@@ -46,7 +51,7 @@ def test_first_name_wins_and_folders_do_not_count(tmp_path):
 def test_what_is_not_bundled_says_where_it_is_handed_out():
     for model in MODELS:
         assert model.licence
-        assert bool(model.source) == (model.bundled is None)
+        assert bool(model.source) == (model.bundled is None and model not in TRAINED)
 
 
 def test_the_file_the_user_chose_comes_before_one_with_a_known_name(tmp_path):
@@ -86,7 +91,7 @@ def test_every_model_can_be_named_and_shown():
     for model in USERS:
         assert by_key(model.key) is model
         assert model.kinds
-        assert model.source.startswith("https://")
+        assert model.source.startswith("https://") or model in TRAINED
     assert {model.group for model in MODELS} == set(GROUPS)
     for model in MODELS:
         assert model.purpose[0].isupper()

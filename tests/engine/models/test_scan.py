@@ -29,11 +29,11 @@ def test_files_are_found_by_content_under_any_name(folders):
     assert found == {
         *("flame_2023_open", "flame_landmarks", "flame_mediapipe", "flame_masks", "flame_template", "flame_texture"),
         *("flame_albedo", "ict_facekit", "smirk", "deca", "deep3d", "arcface", "ffhq_uv", "ffhq_uv_statistics"),
-        *("stylegan2", "dpt_large", "face_landmarker"),
+        *("stylegan2", "dpt_large", "face_landmarker", "eg3d_latents", "vgg16", "lpips", "parts"),
     }
-    assert report.looked == 23
+    assert report.looked == 27
     assert "SMIRK" in report.summary()
-    assert report.summary().endswith("; 23 files looked at")
+    assert report.summary().endswith("; 27 files looked at")
     version = "FLAME, version not known. Choose it with Locate File where it belongs."
     assert any(note.endswith(f"1.bin: {version}") for note in report.notes)
 

@@ -124,7 +124,8 @@ def every_kind(folder: Path) -> dict[str, Path]:
     np.save(folder / "points.npy", np.array({name: torch.zeros(2) for name in names}, object), allow_pickle=True)
     masks = dict.fromkeys(("face", "scalp", "neck", "nose"), np.arange(4))
     save_file(smirk(), folder / "s.bin")
-    save_arrays({"v": np.zeros(3, np.float32)}, folder / "own.bin", {"likeness": "{}"})
+    for name, header in (("own", "{}"), ("parts", '{"network": "parts"}'), ("latents", '{"network": "latents"}')):
+        save_arrays({"v": np.zeros(3, np.float32)}, folder / f"{name}.bin", {"likeness": header})
     return {
         "flame": flame(folder / "1.bin"),
         "flame_landmarks": folder / "points.npy",
@@ -146,6 +147,10 @@ def every_kind(folder: Path) -> dict[str, Path]:
         "dpt_other": saved(folder / "11.bin", dpt(768)),
         "face_landmarker": landmarker(folder / "12.bin"),
         "likeness": folder / "own.bin",
+        "parts": folder / "parts.bin",
+        "eg3d_latents": folder / "latents.bin",
+        "vgg16": saved(folder / "14.bin", tensors("features.0.weight", "features.28.weight", "classifier.0.weight")),
+        "lpips": saved(folder / "15.bin", tensors("lin0.model.1.weight", "lin4.model.1.weight")),
         "smirk_translator": saved(folder / "13.bin", tensors("smirk_generator.conv.weight")),
     }
 
