@@ -14,7 +14,7 @@ from .errors import EngineError
 from .models.command import add_models_arguments, run_models
 from .options import ReconstructOptions
 from .progress import Progress
-from .tracking.retarget_cli import add_retarget_arguments, run_retarget
+from .tracking.retarget_cli import add_retarget_arguments, chosen_retarget_options
 
 PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".exr", ".heic", ".heif")
 """What is taken for a photo in a folder."""
@@ -235,6 +235,18 @@ def run_track(arguments: argparse.Namespace) -> int:
         return track(clip, folder, options, progress)
 
     return _run_all("clip", arguments.clips, arguments, work)
+
+
+def run_retarget(arguments: argparse.Namespace) -> int:
+    """Bring one file to a take, or a take to FLAME's numbers. Returns the exit code."""
+    from .tracking.retarget_job import retarget
+
+    options = chosen_retarget_options(arguments)
+
+    def work(file: Path, folder: Path, progress: Progress) -> dict[str, Any]:
+        return retarget(file, folder, options, progress)
+
+    return _run_all("file", [arguments.file], arguments, work)
 
 
 def run_depth(arguments: argparse.Namespace) -> int:

@@ -88,12 +88,13 @@ def solve_several(
     """
     from .heads.loader import load_head
 
-    started = perf_counter()
+    started, device = perf_counter(), choose_device(options.device)
     head = load_head(options.head_model, options.model_folder)
     chosen = select(photos, head, options, progress)
     result, pixels = solve_selection(head, chosen, folder, options, progress, combine)
     progress.finish()
     result.report.update(
+        device=device,
         seconds={title: round(value, 3) for title, value in progress.seconds.items()},
         seconds_total=round(perf_counter() - started, 3),
     )
@@ -108,7 +109,7 @@ def solve_selection(
     progress: Progress,
     combine: Combine = "mean",
 ) -> tuple[Reconstruction, np.ndarray]:
-    """The same for photos that were looked at already."""
+    """As `solve_several`, of photos that were looked at already; the report lacks device and seconds."""
     progress.stage("Combining the photos", 0.45)
     fits = combined_fits(head, chosen.looks, combine)
     found = None
@@ -122,7 +123,6 @@ def solve_selection(
         photo=str(photo.path),
         photos=[entry for _, entry in sorted([*entries, *chosen.left_out], key=lambda item: item[0])],
         combined=combine,
-        device=choose_device(options.device),
         versions=versions(),
     )
     return result, photo.pixels

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from ..engine.eg3d.options import LOOKING, TUNING
 from ..engine.errors import EngineError, MediaError
+from ..engine.worker.protocol import Message, Stage
 from .addon import EngineSettings, absolute, engine_settings, new_result_folder, prune
 from .job import DepthJob, EngineJob, State
 from .modal import ModalJob
@@ -101,7 +103,10 @@ class DepthChoices:
         default=True,
     )
     resume: BoolProperty(
-        name="Resume", description="After Esc, go on from there the next time with the same photo", default=True
+        name="Resume",
+        description="The next time with the same photo, go on from where the search was last kept, every 50 steps; "
+        "Esc Keeps Best keeps the last step too",
+        default=True,
     )
 
 
@@ -139,14 +144,17 @@ class KeepingDepthJob(DepthJob):
 
     def cancel(self, wait: bool = False) -> None:
         """As `EngineJob.cancel`, but where the engine inverts, and may end in its own time, it is only told."""
-        from ..engine.eg3d.options import LOOKING, TUNING
-
         if wait or self.finishing or self.state is not State.RUNNING or self.stage not in (LOOKING, TUNING):
             super().cancel(wait)
             return
         self.finishing = True
         self.process.cancel(self._number)
         self.stage = "Finishing with the best so far"
+
+    def _hear(self, message: Message) -> None:
+        if self.finishing and isinstance(message, Stage) and message.stage in (LOOKING, TUNING):
+            return  # said before the engine heard of it: the bar must not look as if Esc had done nothing
+        super()._hear(message)
 
 
 def depth_settings(context: bpy.types.Context) -> Any:

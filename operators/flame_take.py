@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from .build.take_options import BuiltTake
 
 KEPT = 20  # newest takes kept in the cache
-NUMBERS = "flame.npz"
 FILES = "*.npz;*.pkl"
 
 
@@ -258,8 +257,10 @@ def hand_over(folder: Path, path: Path) -> Path:
     Raises:
         OutputError: they cannot be written there.
     """
+    from ..engine.tracking.flame_take import FILE  # not at Blender's start: much comes with it
+
     try:
-        shutil.copyfile(folder / NUMBERS, path)
+        shutil.copyfile(folder / FILE, path)
     except OSError as error:
         raise OutputError(
             f"Cannot write {path}: {error.strerror or error}.", "Choose a folder you can write to."

@@ -34,6 +34,12 @@ def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
     return None
 
 
+def newest_head(scene: bpy.types.Scene, name: str) -> bpy.types.Object | None:
+    """The newest head that was made from a photo of that name; None where there is none."""
+    heads = [item for item in scene.objects if item.type == "MESH" and item.get(NAME_KEY) == name]
+    return heads[-1] if heads else None
+
+
 def head_keys(head: bpy.types.Object) -> bpy.types.Key | None:
     """The head's shape keys."""
     return head.data.shape_keys if isinstance(head.data, bpy.types.Mesh) else None

@@ -4,31 +4,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
 
 from ..engine.errors import EngineError
-from ..engine.tracking.livelink import read_livelink, write_livelink
-from ..engine.tracking.take import Take
+from ..engine.tracking.livelink import read_take, write_livelink
 from .addon import absolute
 from .animate_options import TakeChoices, take_options
 from .heads import active_head, head_keys
 
 TAKE_FILES = "*.csv;*.npz"
-
-
-def read_take(path: Path, fps: float) -> Take:
-    """A take from a `take.npz`, its folder, or a Live Link CSV.
-
-    Args:
-        fps: of a CSV; 0 to tell it from the time codes.
-    Raises:
-        MediaError: it is missing or damaged.
-    """
-    return read_livelink(path, fps or None) if path.suffix.lower() == ".csv" else Take.load(path)
 
 
 def acting_mesh(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -91,7 +78,7 @@ class LIKENESS_OT_import_take(TakeChoices, FileOperator):
         assert mesh is not None
         name = path.stem if path.suffix.lower() == ".csv" else path.parent.name
         try:
-            take = read_take(path, self.fps)
+            take = read_take(path, self.fps or None)
             make = build_action if mesh == active_head(context) else apply_take_to_mesh
             built = make(mesh, take, take_options(self, name), scene_of(context))
         except EngineError as error:
@@ -168,7 +155,7 @@ class LIKENESS_OT_retake(TakeChoices, FileOperator):
         mesh, path = acting_mesh(context), absolute(self.filepath)
         assert mesh is not None
         try:
-            take = read_take(path, self.fps)
+            take = read_take(path, self.fps or None)
             options = take_options(self, path.stem)
             built = retake(mesh, take, self.first, self.last, options, self.blend, self.additive, scene_of(context))
         except EngineError as error:

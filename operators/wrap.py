@@ -11,7 +11,7 @@ import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
 from ..engine.errors import EngineError
-from .heads import DETAIL_KEY, NAME_KEY, active_head
+from .heads import DETAIL_KEY, NAME_KEY, active_head, newest_head
 
 DEPTH_KEY = "likeness_depth"
 """On a depth mesh: the name of its photo, without extension."""
@@ -32,8 +32,7 @@ def wrapped_head(context: bpy.types.Context) -> bpy.types.Object | None:
     if head is not None or item is None or DEPTH_KEY not in item:
         return head
     scene: Any = context.scene
-    heads = [other for other in scene.objects if other.get(NAME_KEY) == item[DEPTH_KEY]]
-    return next((other for other in reversed(heads) if other.type == "MESH"), None)
+    return newest_head(scene, item[DEPTH_KEY])
 
 
 def depth_mesh_of(context: bpy.types.Context, head: bpy.types.Object) -> bpy.types.Object:

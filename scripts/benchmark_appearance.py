@@ -51,7 +51,7 @@ from engine.perception.seeing import see_face  # noqa: E402
 from engine.photos import Selection, main_of, select  # noqa: E402
 from engine.pipeline import solve  # noqa: E402
 from engine.progress import Progress  # noqa: E402
-from engine.recognition.load import load_small  # noqa: E402
+from engine.recognition.load import Recogniser  # noqa: E402
 from engine.result import Reconstruction  # noqa: E402
 from engine.several import solve_selection  # noqa: E402
 from engine.synthesis.objective import Weights  # noqa: E402
@@ -84,8 +84,7 @@ def known(setting: Setting) -> list[Table]:
     """Each way from one photo and from several. People whose errors are in the log already are not drawn again."""
     entries = read_log(setting.log)
     done = {entry.person for entry in entries}
-    for person, head in _people(setting, max(setting.counts), done):
-        number = int(person.photos[0].stem.split("-")[0])
+    for number, person, head in _people(setting, max(setting.counts), done):
         found = [Entry(number, *key, error) for key, error in _by_each_way(head, person, setting)]
         entries += found
         write_log(setting.log, found)
@@ -119,9 +118,13 @@ def _by_each_way(
             continue
         some = Selection(looks, main_of(looks))
         for texture in setting.textures:
-            with tempfile.TemporaryDirectory() as folder, single_threaded_torch():
-                way = replace(options, texture=texture)  # type: ignore[arg-type]
-                result = solve_selection(head, some, Path(folder), way, Progress())[0]
+            way = replace(options, texture=texture)  # type: ignore[arg-type]
+            try:
+                with tempfile.TemporaryDirectory() as folder, single_threaded_torch():
+                    result = solve_selection(head, some, Path(folder), way, Progress())[0]
+            except EngineError as error:
+                print(error, file=sys.stderr)
+                continue
             yield (texture, count), measure_result(head, person, result)
 
 
@@ -158,7 +161,7 @@ def write_log(path: Path | None, entries: Sequence[Entry]) -> None:
 def ablation(setting: Setting) -> list[Table]:
     """GANFit from one photo, each loss left out once."""
     errors: dict[str, list[AppearanceError]] = {}
-    for person, head in _people(setting, 1):
+    for _, person, head in _people(setting, 1):
         options = ReconstructOptions(texture_size=512, texture="ganfit", quality=setting.quality)  # type: ignore[arg-type]
         try:
             seen = _seen(person.photos[0], options)
@@ -207,27 +210,24 @@ def real(setting: Setting) -> list[Table]:
     """How like their photos renders of real people are."""
     rows = []
     files = sorted(setting.photos.glob("*.jpg"))[: setting.people] if setting.photos else []
+    judge = identity.load(setting.judge).recogniser
     for texture in TEXTURES:
-        figures = [likeness(path, texture, setting.quality, setting.judge) for path in files]
+        figures = [likeness(path, texture, setting.quality, judge) for path in files]
         kept = np.array([figure for figure in figures if figure is not None])
         if len(kept):
             rows.append((f"{texture}, {len(kept)} photos", *map(float, kept.mean(0))))
     return [Table("Renders beside their photos", ("", "cosine", "PSNR dB", "SSIM"), rows)]
 
 
-def likeness(path: Path, texture: str, quality: str, judge: Path | None) -> tuple[float, float, float] | None:
-    """Cosine of a recognition network's embeddings of photo and render, and PSNR and SSIM on the face.
-
-    Without a judge the network is the bundled one, which is a loss of the fit where the texture is a model's.
-    """
+def likeness(path: Path, texture: str, quality: str, judge: Recogniser) -> tuple[float, float, float] | None:
+    """Cosine of the judge's embeddings of photo and render, and PSNR and SSIM on the face."""
     found = reconstructed(path, texture, quality)
     if found is None or found.photo_view is None:
         return None
     pixels, view = read_photo(path).pixels, found.photo_view
     alpha = view[..., 3:].astype(np.float32) / 255
     over = (view[..., :3] * alpha + pixels * (1 - alpha)).round().astype(np.uint8)
-    recogniser = identity.load(judge).recogniser if judge else load_small()
-    cosine = float(recogniser.embed(pixels, found.landmarks_2d) @ recogniser.embed(over, found.landmarks_2d))
+    cosine = float(judge.embed(pixels, found.landmarks_2d) @ judge.embed(over, found.landmarks_2d))
     shown = view[..., 3] > 250
     return cosine, peak_signal_to_noise(over, pixels, shown), structural_similarity(over, pixels, shown)
 
@@ -255,8 +255,8 @@ def reconstructed(photo: Path, texture: str, quality: str, size: int = 512) -> R
         return None
 
 
-def _people(setting: Setting, photos: int, done: Collection[int] = ()) -> Iterator[tuple[TruePerson, HeadModel]]:
-    """So many synthetic people with photos of each, but those that are done."""
+def _people(setting: Setting, photos: int, done: Collection[int] = ()) -> Iterator[tuple[int, TruePerson, HeadModel]]:
+    """So many synthetic people with photos of each, by their seeds, but those that are done."""
     if setting.wardrobe is None:
         raise SystemExit("Name a wardrobe with --wardrobe; `python -m engine.training prepare` makes one.")
     head, wardrobe = load_head(), load_wardrobe(setting.wardrobe)
@@ -272,7 +272,7 @@ def _people(setting: Setting, photos: int, done: Collection[int] = ()) -> Iterat
             except ValueError:
                 continue
             found += 1
-            yield person, head
+            yield number, person, head
 
 
 SECTIONS: dict[str, Callable[[Setting], list[Table]]] = {
@@ -293,7 +293,12 @@ def main() -> None:
     parser.add_argument(
         "--log", type=Path, help="known people: errors are kept there, and a run that was stopped goes on"
     )
-    parser.add_argument("--judge", type=Path, help="ArcFace file that judges likeness; it must not be the fit's own")
+    parser.add_argument(
+        "--judge",
+        type=Path,
+        help="ArcFace file that judges likeness, not the fit's own; default: the bundled network, a loss of the fit "
+        "where the texture is a model's",
+    )
     parser.add_argument("--quality", choices=QUALITIES, default="standard")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     given = parser.parse_args()

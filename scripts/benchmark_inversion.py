@@ -2,7 +2,8 @@
 
 On a tiny generator with random weights, whose latents are known: heads are drawn, a regressor is trained on them and
 exported, all by the commands of `python -m engine.training`; then held-out heads are inverted from the mean latent and
-from the regressor's answer. Prints Markdown.
+from the regressor's answer. With --first-step, instead: what one step without warm-up does to the published U-Net.
+Prints Markdown.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from engine.eg3d.inversion import InversionOptions, invert  # noqa: E402
 from engine.eg3d.load import load_generator, save_generator  # noqa: E402
 from engine.eg3d.perceptual import Perceptual, substitute  # noqa: E402
 from engine.eg3d.pivot import PivotOptions, latent_statistics  # noqa: E402
-from engine.eg3d.regression import load_regressor  # noqa: E402
+from engine.eg3d.regression import LatentUnet, l1_loss, load_regressor  # noqa: E402
 from engine.eg3d.tuning import TuningOptions  # noqa: E402
 from engine.evaluation.tables import Cell, Table, mean  # noqa: E402
 from engine.training.__main__ import main as training  # noqa: E402
@@ -56,6 +57,8 @@ save_every = {steps}
 COLD, SHORT = 80, (0, 10, 20, 40, 80)
 """Steps from the mean latent, and from a start."""
 RATE = 0.02
+RATES, SPREAD = (1e-3, 1e-4), 0.3
+"""Of a first step, the published rate first; standard deviation of the latents it is taken towards."""
 NEAR = 0.8
 """How much of the way to the truth a good start has gone."""
 
@@ -159,14 +162,36 @@ def measured(folder: Path, count: int) -> Table:
     return Table("Inversion of known latents", columns, table, note)
 
 
+def first_steps() -> Table:
+    """L1 of the published U-Net's answer to a picture of noise before and after one step of Adam, by rate."""
+    picture, ws = 2 * torch.rand(1, 3, 512, 512) - 1, SPREAD * torch.randn(1, 14, 512)
+    rows: list[list[Cell]] = []
+    for rate in RATES:
+        torch.manual_seed(0)
+        network = LatentUnet()
+        network.start_at(torch.zeros(512))
+        optimiser = torch.optim.Adam(network.parameters(), rate)
+        before = l1_loss(network(picture), ws).mean()
+        before.backward()
+        optimiser.step()
+        with torch.no_grad():
+            rows.append([f"{rate:g}", before.item(), float(l1_loss(network(picture), ws).mean())])
+    return Table("The first step", ("rate", "L1 before", "L1 after"), rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="folder to keep heads and weights in; default: a temporary one")
     parser.add_argument("--heads", type=int, default=3000, help="to learn from")
     parser.add_argument("--steps", type=int, default=300, help="of training")
     parser.add_argument("--count", type=int, default=6, help="held-out heads inverted")
+    parser.add_argument("--first-step", action="store_true", help="of the published U-Net instead; 1.4 GB, a minute")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.first_step:
+        torch.manual_seed(0)
+        print(first_steps().markdown())
+        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ class LIKENESS_PT_animate(SidebarPanel, bpy.types.Panel):
         layout.operator(takes.LIKENESS_OT_export_take.bl_idname, icon="EXPORT")
         if flame_take.flame_there():
             row = layout.row(align=True)
-            row.operator(flame_take.LIKENESS_OT_import_flame_take.bl_idname, icon="IMPORT")
+            row.operator(flame_take.LIKENESS_OT_import_flame_take.bl_idname, text="Import FLAME", icon="IMPORT")
             row.operator(flame_take.LIKENESS_OT_export_flame.bl_idname, text="Export FLAME", icon="EXPORT")
 
 

@@ -75,18 +75,20 @@ def fit_photos(
     Raises:
         As `fit_photo`, about the first photo.
     """
+    from ..photos import look_at
     from ..several import combined_fits
 
     if not more:
         return fit_photo(photo, head, options, progress)
-    looks, warnings = _looks(photo, more, head, options, progress)
-    if len(looks) == 1:
+    progress.stage("Finding the face", 0.06)
+    first = look_at(0, photo.path, head, fit_options(options), progress)
+    frame = _checked_frame(photo, first.face, options)
+    others, warnings = _others(first, more, head, options, progress)
+    if not others:
         fitted = fit_photo(photo, head, options, progress)
         return replace(fitted, warnings=(*fitted.warnings, *warnings))
     progress.stage("Combining the photos", 0.5)
-    fits = combined_fits(head, looks)
-    first, *others = looks
-    frame = _checked_frame(photo, first.face, options)
+    fits = combined_fits(head, [first, *others])
     views = [_view(first, photo, head, fits[0], frame)]
     kept = []
     for look, fit in zip(others, fits[1:], strict=True):
@@ -116,27 +118,27 @@ def fit_options(options: DepthOptions) -> ReconstructOptions:
     )
 
 
-def _looks(
-    photo: Photo, more: Sequence[Path], head: HeadModel, options: DepthOptions, progress: Progress
+def _others(
+    first: Look, more: Sequence[Path], head: HeadModel, options: DepthOptions, progress: Progress
 ) -> tuple[list[Look], list[str]]:
-    """The photos that can be used, the first one first, and why others cannot."""
+    """The further photos that can be used, and why others cannot."""
     from ..photos import look_at
     from ..recognition.load import load_small
 
-    fitting = fit_options(options)
-    progress.stage("Finding the face", 0.06)
-    looks, warnings = [look_at(0, photo.path, head, fitting, progress)], []
-    person = looks[0].embedding
+    fitting = replace(fit_options(options), face_index=None)
+    looks: list[Look] = []
+    warnings: list[str] = []
+    person = first.embedding
     for number, path in enumerate(more, 1):
         progress.stage(f"Looking at photo {number + 1} of {len(more) + 1}", 0.06 + 0.44 * number / (len(more) + 1))
         try:
-            look = look_at(number, path, head, replace(fitting, face_index=None), progress)
+            look = look_at(number, path, head, fitting, progress)
         except (MediaError, FaceError) as error:
             warnings.append(LEFT_OUT.format(path.name, error))
             continue
         own = look.embedding
         if person is not None and own is not None and np.linalg.norm(own - person) >= load_small().different:
-            warnings.append(LEFT_OUT.format(path.name, ANOTHER.format(photo.path.name)))
+            warnings.append(LEFT_OUT.format(path.name, ANOTHER.format(first.path.name)))
             continue
         looks.append(look)
     return looks, warnings

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..camera import Camera
-from ..perception.parts import PartsObservation
 from .fill import sampled
 from .glb import GROUPS
 from .view import View
@@ -53,7 +52,7 @@ def vertex_groups(shares: NDArray, camera: Camera, vertices: NDArray) -> dict[st
 def _glasses(view: View) -> Floats:
     found = np.zeros(view.shape, np.float32) if view.frames is None else view.frames
     if view.parts is not None:
-        seen = _on(view, view.parts, view.parts.region("glasses") * view.parts.confidence, 0.0)
+        seen = view.parts.on_picture(view.parts.region("glasses") * view.parts.confidence, *view.shape, 0.0)
         found = np.maximum(found, np.where(seen > SURE_GLASSES, seen, 0))
     return np.clip(found, 0, 1).astype(np.float32)
 
@@ -63,8 +62,4 @@ def _cloth_share(view: View) -> Floats:
     if view.parts is None:
         return np.ones(view.shape, np.float32)
     skin = sum(view.parts.region(name) for name in BEARDED) * view.parts.confidence
-    return 1 - _on(view, view.parts, np.asarray(skin), 0.0)
-
-
-def _on(view: View, parts: PartsObservation, values: NDArray, outside: float) -> Floats:
-    return parts.on_picture(values, view.shape[0], view.shape[1], outside)
+    return 1 - view.parts.on_picture(np.asarray(skin), *view.shape, 0.0)

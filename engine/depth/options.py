@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +37,7 @@ class DepthOptions:
         focal_length_px: overrides EXIF and the solved focal length, in pixels of the upright photo.
         fit_texture: refine texture and camera by render and compare (fitMesh).
         points, start: what the head is fitted to, as in `ReconstructOptions`.
-        eg3d: of the method "eg3d" alone; a mapping where it comes from JSON.
+        eg3d: of the method "eg3d" alone.
     """
 
     method: Method = "auto"
@@ -55,11 +54,6 @@ class DepthOptions:
     points: PointsChoice = "mediapipe"
     start: StartChoice = "points"
     eg3d: Eg3dOptions = field(default_factory=Eg3dOptions)
-
-    def __post_init__(self) -> None:
-        """Options that came as JSON. TypeError: a name in it is not known."""
-        if isinstance(self.eg3d, Mapping):
-            object.__setattr__(self, "eg3d", Eg3dOptions(**self.eg3d))
 
 
 def bytes_needed(height: int, width: int, faces: int, method: Method) -> float:

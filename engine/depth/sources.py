@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from .view import View
 
 Floats = NDArray[np.float32]
 Method = Literal["auto", "unet", "dpt", "inflate", "head", "eg3d"]
-METHODS: tuple[Method, ...] = ("auto", "unet", "dpt", "inflate", "head", "eg3d")
+METHODS: tuple[Method, ...] = get_args(Method)
 LEAST_CONFIDENCE = 0.3
 """Of the parts network in there being a face, below which "auto" does without it."""
 NOSE = 0.012

@@ -118,8 +118,13 @@ def hair_of(depth: Surface, uv: NDArray) -> tuple[NDArray, NDArray, NDArray]:
     Returns:
         (N,3) vertices, (M,3) faces, (N,2) texture coordinates.
     Raises:
-        EngineError: it has no hair.
+        EngineError: it has no hair, or does not say what of it is.
     """
+    if not depth.groups:
+        raise EngineError(
+            "The depth mesh does not say which part of it is hair.",
+            "Choose Displacement, or make the mesh anew, by another method than EG3D.",
+        )
     weight = depth.groups.get("hair", np.zeros(len(depth.vertices)))
     faces = depth.faces[(weight[depth.faces] > 0.5).all(1)]
     if len(faces):

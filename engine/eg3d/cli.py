@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def add_eg3d_arguments(job: argparse.ArgumentParser) -> None:
     group.add_argument("--tuning-steps", type=steps, default=plain.tuning_steps, metavar="N", help="of tuning")
     group.add_argument("--grid", type=int, choices=GRIDS, default=plain.grid, help="voxels a side; 256")
     group.add_argument(
-        "--level", type=float, default=LEVEL, metavar="X", help="density of the surface; 10 as published"
+        "--level", type=density, default=LEVEL, metavar="X", help="density of the surface; 10 as published"
     )
     group.add_argument(
         "--turntable", type=frames, default=0, metavar="FRAMES", help="write a film of the head seen from around"
@@ -67,6 +68,14 @@ def steps(text: str) -> int:
     if not 1 <= count <= MOST_STEPS:
         raise argparse.ArgumentTypeError(f"there must be 1 to {MOST_STEPS} steps")
     return count
+
+
+def density(text: str) -> float:
+    """A density of the surface."""
+    level = float(text)
+    if not math.isfinite(level):
+        raise argparse.ArgumentTypeError("the level must be a finite number")
+    return level
 
 
 def frames(text: str) -> int:

@@ -19,16 +19,14 @@ from .generator import TriplaneGenerator
 from .inversion import Inverted
 from .views import View, turntable, views
 
-OPTIONAL = ("tuned.safetensors", "turntable.mp4", "turntable", "views")
+TUNED, FILM, PICTURES, VIEWS = "tuned.safetensors", "turntable.mp4", "turntable", "views"
+OPTIONAL = (TUNED, FILM, PICTURES, VIEWS)
 """What a result may have, and an earlier one in the same folder may have left."""
-FILM, PICTURES, VIEWS = "turntable.mp4", "turntable", "views"
 RATE = 24.0
 """Frames a second of a turntable."""
 
 
-def write_latent(
-    path: Path, inverted: Inverted, label: NDArray, generator: str, seed: int, regressor: str = ""
-) -> None:
+def write_latent(path: Path, inverted: Inverted, label: NDArray, generator: str, seed: int) -> None:
     """Write `latent.npz`: `w` (layers,w) and `label` (25,) draw the photo again with the generator of that SHA-256,
     or where the generator was tuned with `tuned.safetensors`.
 
@@ -74,11 +72,11 @@ def write_views(folder: Path, seen: list[View]) -> None:
             Image.fromarray(view.depth_picture(near, max(far, near + 1e-6))).save(file, "PNG")
 
 
-def write_turntable(folder: Path, network: TriplaneGenerator, ws: torch.Tensor, frames: int, progress: Progress) -> str:
+def write_turntable(
+    folder: Path, network: TriplaneGenerator, ws: torch.Tensor, frames: int, progress: Progress
+) -> None:
     """Write a swing around the head as `turntable.mp4`, or where no MP4 can be written as numbered pictures.
 
-    Returns:
-        What was written, a name in `folder`.
     Raises:
         OutputError: neither can be written. DeviceError: memory ran out. JobCancelled.
     """
@@ -90,11 +88,10 @@ def write_turntable(folder: Path, network: TriplaneGenerator, ws: torch.Tensor, 
         _make(folder / PICTURES)
         for number, picture in enumerate(pictures):
             write_png(folder / PICTURES / f"{number:04d}.png", picture)
-        return PICTURES
+        return
     with writer:
         for picture in pictures:
             writer.add(picture)
-    return FILM
 
 
 def clear(out: Path, scratch: Path) -> None:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..depth.options import DepthOptions
-from ..errors import DeviceError, JobCancelled
+from ..errors import DeviceError, JobCancelled, OutputError
+from ..models.registry import LPIPS, VGG16
 from ..progress import Progress
 from .config import Configuration
 from .files import find_regressor, perceptual_of, regressor_of
@@ -126,20 +127,35 @@ def invert_photo(
 
 
 def state_file_of(out: Path, photo: Path, generator: str, options: DepthOptions, way: Way) -> Path | None:
-    """Where the state of an inversion is written and looked for; None where it is not, or there is no photo.
+    """Where the state of an inversion is written and looked for; None where it is not, or there is no photo to be read.
 
     Args:
         out: the result's folder. photo: what is in it names the file, not its path. generator: its file's SHA-256.
+    Raises:
+        OutputError: the file that is to be written cannot lie where it should.
     """
     resume = options.eg3d.resume
     if not resume or way.whole == 0 or not photo.is_file():
         return None
     place = out.parent if resume == AUTO else Path(resume)
     if resume != AUTO and not place.is_dir():
+        if not place.parent.is_dir():
+            raise OutputError(
+                f"There is no folder {place.parent} for the inversion's state.", "Make it, or name another."
+            )
         return place
+    helpers = (way.regressor, VGG16.find(options.model_folder), LPIPS.find(options.model_folder))
     what = (generator, way, options.seed, options.head_model, options.points, options.start, options.face_index,
-            options.focal_length_px)  # fmt: skip
-    with photo.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
+            options.focal_length_px, [_stamp(path) for path in helpers])  # fmt: skip
+    try:
+        with photo.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+    except OSError:  # whoever reads the photo will say so
+        return None
     digest.update(repr(what).encode())
     return place / f"{digest.hexdigest()[:24]}.eg3d.pt"
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Size and time of a file: with another network an inversion is another."""
+    return None if path is None else ((found := path.stat()).st_size, found.st_mtime_ns)

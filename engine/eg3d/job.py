@@ -29,7 +29,7 @@ from ..models.registry import EG3D
 from ..progress import Progress
 from ..staging import staged_folder
 from .depth import depth_of
-from .extras import VIEWS, clear, write_latent, write_turntable, write_views
+from .extras import TUNED, VIEWS, clear, write_latent, write_turntable, write_views
 from .grid import Grid, predicted_bytes
 from .inversion import Inverted
 from .invert_photo import Way, check_room, invert_photo, state_file_of
@@ -119,6 +119,7 @@ def eg3d_mesh(
             part(progress, 0.2, 0.7), state,
         )  # fmt: skip
         if options.eg3d.keep_best and progress.cancelled():  # to end early with the best: not to cancel the rest
+            progress.finish()
             progress = Progress(progress.listener, seconds=progress.seconds)
         made = build(seen, inverted, options, progress)
         write(scratch, seen, generator, made, options, progress)
@@ -234,7 +235,7 @@ def write(
     made.depth.save(folder / "depth.npz", head_vertices=seen.vertices, head_faces=seen.head.faces)
     write_latent(folder / "latent.npz", inverted, seen.aligned.label, generator.sha256, options.seed)
     if inverted.network is not generator.network:
-        save_generator(inverted.network, folder / "tuned.safetensors")
+        save_generator(inverted.network, folder / TUNED)
     if how.views:
         write_views(folder / VIEWS, made.seen)
 

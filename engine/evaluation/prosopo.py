@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..devices import choose_device, versions
-from ..eg3d.options import LEVEL
-from ..errors import EngineError, FaceError, JobCancelled, MediaError, OutputError
+from ..eg3d.options import COLD_STEPS, LEVEL, TUNING_STEPS
+from ..errors import DeviceError, EngineError, FaceError, JobCancelled, MediaError, ModelFileError, OutputError
 from ..media.write import whole_file, write_png
 from ..options import DeviceName, ReconstructOptions
 from ..progress import Progress
@@ -56,8 +56,8 @@ class SetOptions:
     method: Method = "auto"
     count: int = 1600
     criteria: Criteria = field(default_factory=Criteria)
-    steps: int = 500
-    tuning_steps: int = 350
+    steps: int = COLD_STEPS
+    tuning_steps: int = TUNING_STEPS
     grid: int = 256
     level: float = LEVEL
     resolution: int = 512
@@ -76,12 +76,14 @@ def build_set(folder: Path, out: Path, options: SetOptions, said: Said = lambda 
     Returns:
         The index, which is written after each photo: it holds what is done.
     Raises:
-        MediaError: there are no photos. FaceError: none of them suits.
+        EngineError: not one photo is asked for. MediaError: there are no photos. FaceError: none of them suits.
         OutputError: the folder cannot be written, or holds a set with other settings.
         ModelFileError: a model's file is missing or damaged. DeviceError: memory will not do.
     """
     from ..heads.loader import load_head
 
+    if options.count < 1:
+        raise EngineError("No photos were asked for.", "Choose a count of at least 1.")
     paths = photos_in(folder)
     if not paths:
         raise MediaError(f"There are no photos in {folder}.", "Name a folder with JPEG or PNG files.")
@@ -100,7 +102,7 @@ def build_set(folder: Path, out: Path, options: SetOptions, said: Said = lambda 
         try:
             index["photos"].append(_entry(photo, out, maker))
             said(f"{photo.path.name}: done")
-        except JobCancelled:
+        except (DeviceError, JobCancelled, ModelFileError, OutputError):  # the others would fare no better
             raise
         except EngineError as error:
             index["left_out"].append({"file": photo.path.name, "reason": str(error)})
@@ -162,8 +164,6 @@ class Eg3dMaker(Maker):
     """
 
     def __init__(self, head: HeadModel, options: SetOptions, generator: Generator) -> None:
-        from dataclasses import replace
-
         from ..eg3d.invert_photo import Way
         from ..eg3d.job import check_fits
         from ..eg3d.options import Eg3dOptions

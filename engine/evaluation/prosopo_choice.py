@@ -6,6 +6,7 @@ hands, microphones or people before the face; hats, glasses and headscarves are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -173,7 +174,10 @@ def choose(
             suitable.append(photo)
     bins = np.digitize([photo.yaw for photo in suitable], edges)
     sharp = sorted(range(len(suitable)), key=lambda n: (-suitable[n].sharpness, suitable[n].sha256))
-    turns = {n: sum(bins[other] == bins[n] for other in sharp[:place]) for place, n in enumerate(sharp)}
+    turns, taken = {}, Counter()
+    for n in sharp:
+        turns[n] = taken[bins[n]]
+        taken[bins[n]] += 1
     order = sorted(sharp, key=lambda n: (turns[n], bins[n]))
     left_out += [(suitable[n].path, f"There are {count} others already.") for n in order[count:]]
     return Choice(tuple(suitable[n] for n in order[:count]), tuple(left_out))

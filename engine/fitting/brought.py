@@ -80,22 +80,30 @@ def look(head: HeadModel, pixels: NDArray[np.uint8], landmarks: NDArray, options
 
 def start_of(found: Arrays, head: HeadModel, flame: HeadModel) -> Start:
     """SMIRK's answer (1,...) for a head; `flame` is the model in whose coefficients it is."""
-    from ..heads.retarget import Performance, retarget_of
-
-    retarget = retarget_of(flame)
-    expression = np.zeros((1, len(retarget.units[0]) - 9))
-    known = found["expression_params"][:, : expression.shape[1]]
-    expression[:, : known.shape[1]] = known
-    none = np.zeros((1, 3))
-    weights = retarget.to_arkit(Performance(expression, found["jaw_params"].astype(np.float64), none, none))[0]
-    scores = {n: float(w) for n, w in zip(ARKIT_NAMES, weights, strict=True) if not n.startswith(UNSEEN)}
-    for name, shut in zip(BLINKS, found["eyelid_params"][0], strict=True):
-        scores[name] = max(scores[name], float(shut))
+    weights = weights_of(found, flame)[0]
+    scores = {name: float(w) for name, w in zip(ARKIT_NAMES, weights, strict=True) if np.isfinite(w)}
     identity = None
     if head is flame:
         identity = np.zeros(len(head.identity_basis))
         identity[: found["shape_params"].shape[1]] = found["shape_params"][0, : len(identity)]
     return Start(identity, scores)
+
+
+def weights_of(found: Arrays, flame: HeadModel) -> NDArray[np.float64]:
+    """(T,52) weights 0..1 of ARKit's units in SMIRK's answers (T,...); NaN of units that it does not look for."""
+    from ..heads.retarget import Performance, retarget_of
+
+    retarget = retarget_of(flame)
+    known = found["expression_params"]
+    expression = np.zeros((len(known), len(retarget.units[0]) - 9))
+    known = known[:, : expression.shape[1]]
+    expression[:, : known.shape[1]] = known
+    none = np.zeros((len(known), 3))
+    weights = retarget.to_arkit(Performance(expression, found["jaw_params"].astype(np.float64), none, none))
+    blinks = [ARKIT_NAMES.index(name) for name in BLINKS]
+    weights[:, blinks] = np.maximum(weights[:, blinks], found["eyelid_params"])
+    weights[:, [name.startswith(UNSEEN) for name in ARKIT_NAMES]] = np.nan
+    return weights
 
 
 @lru_cache(maxsize=1)

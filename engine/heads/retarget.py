@@ -186,7 +186,7 @@ def box_solve(normal: Floats, right: Floats, lower: NDArray, upper: NDArray) -> 
     Returns:
         (N,P) the minimum of x.normal.x / 2 - x.right.
     """
-    return np.stack([_box_solve_one(normal, row, lower, upper) for row in right])
+    return np.array([_box_solve_one(normal, row, lower, upper) for row in right]).reshape(right.shape)
 
 
 def _box_solve_one(normal: Floats, right: Floats, lower: NDArray, upper: NDArray) -> Floats:

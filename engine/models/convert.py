@@ -155,7 +155,10 @@ def _eg3d(path: Path, target: Path) -> None:
     from ..eg3d.load import load_generator, save_generator
 
     network = load_generator(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {error.strerror or error}.", places.CHOOSE_FOLDER) from error
     save_generator(network, target)
 
 

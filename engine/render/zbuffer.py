@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ LARGEST = 255
 class _Columns:
     """Dataclasses whose fields are tensors of equal length."""
 
-    def part(self, chosen: slice | Tensor):
+    def part(self, chosen: slice | Tensor) -> Self:
         """The same of some entries."""
         names = self.__dataclass_fields__  # type: ignore[attr-defined]
         if isinstance(chosen, Tensor):

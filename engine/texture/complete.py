@@ -77,9 +77,9 @@ def match(
     known, trust = to_vertices(ratio, weights[part], surface, head)
     gain = surface.smooth(np.exp(extend(surface_edges(head), known, TRUST * trust**2)), head.faces)
     for start in range(0, len(gain), BLOCK):
-        part = slice(start, start + BLOCK)
-        gain[part] *= source[part] + FLOOR
-        gain[part] -= FLOOR
+        at = slice(start, start + BLOCK)
+        gain[at] *= source[at] + FLOOR
+        gain[at] -= FLOOR
     return gain
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..errors import MediaError, ModelFileError
+from ..fitting.brought import BLINKS
 from ..heads.arkit_names import ARKIT_NAMES
 from ..heads.model import HeadModel
 from ..media.write import whole_file
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 FILE = "flame.npz"
 POSES = ("jaw_pose", "neck_pose", "global_pose", "left_eye_pose", "right_eye_pose")
-BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 TURNED = {"jaw": ("jaw",), "left_eye": ("eyeLook", "Left"), "right_eye": ("eyeLook", "Right")}
 """Starts and ends of the units that say what a take's bones say."""
 

@@ -80,11 +80,12 @@ def track(
     footage = Clip(clip, options.sequence_fps)
     check_range(footage, options)
     actor = None if options.head is None else load_result(options.head)  # what is wrong with it is said at once
-    if options.start_from != "points" or options.flame:
+    if options.start_from != "points" or options.flame or options.head_model != "open":
         progress.stage("Loading the models", 0.01)
     regressor = open_regressor(options)  # likewise
-    if options.flame:
-        load_head("flame", options.model_folder)
+    heads = {"flame"} if options.flame else set()
+    for name in heads | (set() if actor is not None else {options.head_model}):
+        load_head(name, options.model_folder)
     fps = options.fps or footage.info.fps
     told = () if regressor is None else (options.start_from, *regressor.source)
     chunks = Chunks(out, clip, (options.start, options.end, fps, options.face_index, *told))

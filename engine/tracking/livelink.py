@@ -50,6 +50,17 @@ GAP = 3600  # seconds without a row that are believed
 AGAIN = "Export it again from Live Link Face."
 
 
+def read_take(path: Path, fps: float | None = None) -> Take:
+    """A take from a `take.npz`, its folder, or a Live Link CSV.
+
+    Args:
+        fps: of a CSV; None tells it from the time codes.
+    Raises:
+        MediaError: it is missing or damaged.
+    """
+    return read_livelink(path, fps) if path.suffix.lower() == ".csv" else Take.load(path)
+
+
 def write_livelink(path: Path, take: Take) -> None:
     """Write a take as Live Link Face CSV, whole or not at all.
 

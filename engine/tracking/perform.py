@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fitting.points import Coefficients, PointModel
+from ..fitting.points import PointModel
 from ..fitting.pose import similarity, yaw_pitch_roll
 from ..fitting.priors import expression_prior
-from ..fitting.solver import Evidence, State, solve, solve_part
+from ..fitting.solver import Evidence, State, solve_part
 from .person import Performer
 
 Array = NDArray[np.float64]
@@ -75,13 +75,15 @@ def perform(
         evidence = replace(evidence, metres_per_pixel=state.translation[2] / state.focal)
     yaw, pitch, _ = yaw_pitch_roll(state.rotation)
     model = performer.points.expecting(detector.offset(yaw, pitch))
-    free = np.isnan(told) if alone else np.ones(len(told), bool)
-    model = _moved_by(model if alone else _believing(performer, model, told), state.values, free)
-    seed = replace(state, values=state.values[free])
-    solved = solve(model, evidence, seed, FIRST if before is None else NEXT, TOLERANCE).state
-    values = state.values.copy()
-    values[free] = solved.values
-    found = FrameState(solved.rotation, solved.translation, values, 0.0)
+    groups: tuple[str, ...] = ("expression",)
+    if alone:
+        names = performer.expression_names
+        model = replace(model, groups={name: slice(n, n + 1) for n, name in enumerate(names)})
+        groups = tuple(name for name, known in zip(names, np.isfinite(told), strict=True) if not known)
+    else:
+        model = _believing(performer, model, told)
+    state = solve_part(model, evidence, state, groups, FIRST if before is None else NEXT, TOLERANCE).state
+    found = FrameState(state.rotation, state.translation, state.values, 0.0)
     return replace(found, error=_apart(performer, found, observed, center))
 
 
@@ -93,16 +95,6 @@ def _believing(performer: Performer, model: PointModel, told: Array) -> PointMod
     names = performer.expression_names
     scores = {names[n]: float(told[n]) for n in np.flatnonzero(said)}
     return replace(model, prior=expression_prior(names, scores))
-
-
-def _moved_by(model: PointModel, values: Array, free: NDArray[np.bool_]) -> PointModel:
-    """The points moved by the free units (E,) alone, the others staying at `values` (E,)."""
-    held, prior = np.where(free, 0.0, values), model.prior
-    left = Coefficients(prior.mean[free], prior.precision[np.ix_(free, free)], prior.lower[free], prior.upper[free])
-    return PointModel(
-        model.positions(held), model.basis[free], model.errors(held), model.error_basis[free], left,
-        {"expression": slice(0, int(free.sum()))},
-    )  # fmt: skip
 
 
 def _from(performer: Performer, before: FrameState) -> State:

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceError
-from ..fitting.brought import Start, start_of
+from ..fitting.brought import Start, start_of, weights_of
+from ..heads.arkit_names import ARKIT_NAMES
 from ..heads.model import HeadModel
 from ..media.photo import Photo
 from ..perception.observation import FaceObservation
 from ..regressors.published_crop import SIDE, cut, smirk_matrix
+from .flame_take import version_name
 
 if TYPE_CHECKING:
     from ..regressors.image_regressor import Arrays, ImageRegressor
@@ -66,17 +68,19 @@ class ClipRegressor:
             rows: (T,C) of `Batches.rows`. names: E units.
         """
         found = np.full((len(rows), len(names)), np.nan)
+        answered = np.isfinite(rows).all(1)
         ends = np.cumsum(list(PARTS.values()))[:-1]
-        for t in np.flatnonzero(np.isfinite(rows).all(1)):
-            parts: Arrays = dict(zip(PARTS, np.split(rows[t : t + 1], ends, axis=1), strict=True))
-            scores = start_of(parts | {"shape_params": np.zeros((1, 0), np.float32)}, self.flame, self.flame).scores
-            found[t] = [scores.get(name, np.nan) for name in names]
+        parts: Arrays = dict(zip(PARTS, np.split(rows[answered], ends, axis=1), strict=True))
+        weights = weights_of(parts, self.flame)
+        for column, name in enumerate(names):
+            if name in ARKIT_NAMES:
+                found[answered, column] = weights[:, ARKIT_NAMES.index(name)]
         return found
 
     def warnings(self) -> list[str]:
         """A sentence where the user's FLAME is of another version than the answers."""
-        version = self.flame.provenance.get("model", "").partition(" (")[0]
-        if not version or "not known" in version or version == self.network.head:
+        version = version_name(self.flame)
+        if version in ("", self.network.head):
             return []
         return [
             f"SMIRK answers in the coefficients of {self.network.head}; your file is {version}, on which they make "

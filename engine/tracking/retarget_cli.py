@@ -1,13 +1,10 @@
-"""`python -m engine retarget`: FLAME's numbers to a take, or a take to FLAME's numbers."""
+"""The command `retarget`: `python -m engine retarget FILE --out DIR`."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
-from ..errors import EngineError
 from .options import RetargetOptions
 
 
@@ -26,20 +23,6 @@ def add_retarget_arguments(job: argparse.ArgumentParser) -> None:
     job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
 
 
-def run_retarget(arguments: argparse.Namespace) -> int:
-    """Retarget one file. Returns the exit code."""
-    from .retarget_job import retarget
-
-    options = RetargetOptions(arguments.head_model, arguments.head, arguments.fps, arguments.model_folder)
-    entry = {"file": str(arguments.file), "ok": True, "folder": str(arguments.out)}
-    code = 0
-    try:
-        entry["report"] = retarget(arguments.file, arguments.out, options)
-        print(f"{arguments.file.name}: done, see {arguments.out}", file=sys.stderr)
-    except EngineError as error:
-        code = error.exit_code
-        entry = {"file": str(arguments.file), "ok": False, "error": error.message, "cure": error.cure}
-        print(f"{arguments.file.name}: {error}", file=sys.stderr)
-    if arguments.json:
-        print(json.dumps({"ok": code == 0, "results": [entry]}, ensure_ascii=False))
-    return code
+def chosen_retarget_options(arguments: argparse.Namespace) -> RetargetOptions:
+    """The parsed arguments as the engine's options."""
+    return RetargetOptions(arguments.head_model, arguments.head, arguments.fps, arguments.model_folder)

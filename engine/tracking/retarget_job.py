@@ -73,10 +73,9 @@ def _warnings(version: str) -> list[str]:
 def _to_numbers(file: Path, out: Path, options: RetargetOptions, progress: Progress) -> dict[str, Any]:
     from ..heads.loader import load_head
     from .flame_take import FILE, to_flame
-    from .livelink import read_livelink
-    from .take import Take
+    from .livelink import read_take
 
-    take = read_livelink(file, options.fps) if file.suffix.lower() == ".csv" else Take.load(file)
+    take = read_take(file, options.fps)
     progress.stage("Loading the models", 0.1)
     flame = load_head("flame", options.model_folder)
     head, neutral, shape = _actor(file, options)

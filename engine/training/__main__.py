@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..depth.cli import resolution
+from ..depth.sources import METHODS
+from ..eg3d.cli import density, steps
+from ..eg3d.options import COLD_STEPS, GRIDS, LEVEL, TUNING_STEPS
 from ..errors import EngineError
 
 
@@ -42,22 +46,14 @@ def parser() -> argparse.ArgumentParser:
     portraits.add_argument("--out", type=Path, required=True, help="file to write, .npz")
 
     perception = commands.add_parser("perception", help="train a network")
-    perception.add_argument("--config", type=Path, required=True, help="see engine/training/configs")
     perception.add_argument("--data", type=Path, required=True, help="folder with `train`, `held_out`, `portraits.npz`")
-    perception.add_argument("--out", type=Path, required=True, help="the run's folder")
-    perception.add_argument("--resume", action="store_true")
-    perception.add_argument("--device", default="cpu")
-    perception.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+    _add_run(perception, "{parts,points}_*.toml")
 
     texture = commands.add_parser("texture", help="train the generator of skin textures")
-    texture.add_argument("--config", type=Path, required=True, help="see engine/training/configs/texture_*.toml")
-    texture.add_argument("--out", type=Path, required=True, help="the run's folder")
     texture.add_argument(
         "--data", type=Path, help="folder of your own UV textures; default: drawn from MakeHuman's skins"
     )
-    texture.add_argument("--resume", action="store_true")
-    texture.add_argument("--device", default="cpu")
-    texture.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+    _add_run(texture, "texture_*.toml")
 
     recognition = commands.add_parser("recognition", help="learn what face recognition says about shape")
     recognition.add_argument("--data", type=Path, required=True, help="folder with `train` and `portraits.npz`")
@@ -65,13 +61,9 @@ def parser() -> argparse.ArgumentParser:
     recognition.add_argument("--seed", type=int, default=0)
 
     regressor = commands.add_parser("regressor", help="train the regressor of all parameters (FastGANFit)")
-    regressor.add_argument("--config", type=Path, required=True, help="see engine/training/configs/regressor_*.toml")
     regressor.add_argument("--data", type=Path, required=True, help="folder with `train`, `held_out`, `portraits.npz`")
-    regressor.add_argument("--out", type=Path, required=True, help="the run's folder")
     regressor.add_argument("--models", type=Path, help="folder of your own models, where ArcFace is looked for")
-    regressor.add_argument("--resume", action="store_true")
-    regressor.add_argument("--device", default="cpu")
-    regressor.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+    _add_run(regressor, "regressor_*.toml")
 
     measured = commands.add_parser("measure_regressor", help="errors of a regressor on pictures it has not seen")
     measured.add_argument("--weights", type=Path, help="file of the regressor; default: the bundled one")
@@ -88,6 +80,15 @@ def parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--data", type=Path, required=True, help="folder of shards that it was not trained on")
     calibrate.add_argument("--out", type=Path, required=True, help="file to write, .npz")
     return top
+
+
+def _add_run(command: argparse.ArgumentParser, recipes: str) -> None:
+    """What every command that trains by a recipe is told."""
+    command.add_argument("--config", type=Path, required=True, help=f"see engine/training/configs/{recipes}")
+    command.add_argument("--out", type=Path, required=True, help="the run's folder")
+    command.add_argument("--resume", action="store_true")
+    command.add_argument("--device", default="cpu")
+    command.add_argument("--max-seconds", type=float, help="stop then, to go on later")
 
 
 def _add_generated(commands: Any) -> None:
@@ -109,13 +110,9 @@ def _add_generated(commands: Any) -> None:
         ("latents", "train a regressor of EG3D's latents"),
     ):
         train = commands.add_parser(name, help=said)
-        train.add_argument("--config", type=Path, required=True, help=f"see engine/training/configs/{name}_*.toml")
         train.add_argument("--data", type=Path, required=True, help="folder with `train` and `held_out`")
-        train.add_argument("--out", type=Path, required=True, help="the run's folder")
         train.add_argument("--weights", type=Path, help="file of weights to begin with, before the recipe's")
-        train.add_argument("--resume", action="store_true")
-        train.add_argument("--device", default="cpu")
-        train.add_argument("--max-seconds", type=float, help="stop then, to go on later")
+        _add_run(train, f"{name}_*.toml")
         if name == "latents":
             train.add_argument("--generator", type=Path, help="EG3D's file, to draw a sheet of what was learnt")
 
@@ -126,17 +123,17 @@ def _add_generated(commands: Any) -> None:
     known.add_argument("--regressor", type=Path, help="file of a trained regressor, where inversions begin")
     known.add_argument(
         "--method",
-        choices=("auto", "unet", "dpt", "inflate", "head"),
+        choices=[method for method in METHODS if method != "eg3d"],
         default="auto",
         help="of depth without a generator",
     )
     known.add_argument("--count", type=int, default=1600, help="most photos")
     known.add_argument("--face", type=float, default=80.0, help="least distance of the eyes' outer corners, pixels")
-    known.add_argument("--steps", type=int, default=500, help="of each inversion, for the latent")
-    known.add_argument("--tuning-steps", type=int, default=350, help="of each inversion, for the generator")
-    known.add_argument("--grid", type=int, default=256, help="voxels along a mesh's volume")
-    known.add_argument("--level", type=float, default=10.0, help="raw density of a mesh's surface")
-    known.add_argument("--resolution", type=int, default=512, help="most pixels of a depth map's side")
+    known.add_argument("--steps", type=steps, default=COLD_STEPS, help="of each inversion, for the latent")
+    known.add_argument("--tuning-steps", type=steps, default=TUNING_STEPS, help="of each inversion, for the generator")
+    known.add_argument("--grid", type=int, choices=GRIDS, default=256, help="voxels along a mesh's volume")
+    known.add_argument("--level", type=density, default=LEVEL, help="raw density of a mesh's surface")
+    known.add_argument("--resolution", type=resolution, default=512, help="pixels of a depth map's longer side")
     known.add_argument("--models", type=Path, help="folder of your own models")
     known.add_argument("--seed", type=int, default=0)
     known.add_argument("--device", default="cpu")

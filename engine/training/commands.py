@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DeviceError, ModelFileError
 from ..memory import is_out_of_memory
+
+if TYPE_CHECKING:
+    from .perception.loop import Outcome
 
 SHARD = 200
 """Pictures in a file."""
@@ -127,18 +130,11 @@ def portraits(options: Namespace) -> None:
 
 def perception(options: Namespace) -> None:
     """Train a network."""
-    from ..devices import single_threaded_torch
-    from .perception.loop import train
     from .perception.recipes import read_recipe, remember
 
     recipe = read_recipe(options.config)
     remember(recipe, options.out)
-    loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
-    with single_threaded_torch():  # batches are made in the same process: more threads wait for each other
-        outcome = train(recipe.task(options.data, options.device), loop, options.out, options.resume)
-    for name, value in outcome.figures.items():
-        print(f"{name} {value:.4f}")
-    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+    _train(recipe, lambda: recipe.task(options.data, options.device), options)
 
 
 def texture(options: Namespace) -> None:
@@ -161,9 +157,7 @@ def texture(options: Namespace) -> None:
             recipe.learning.seed,
         )
         outcome = train_textures(recipe, textures, options.out, options.resume, options.device, options.data)
-    for name, value in outcome.figures.items():
-        print(f"{name} {value:.4f}")
-    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+    _say_outcome(outcome)
 
 
 def calibrate(options: Namespace) -> None:
@@ -194,18 +188,10 @@ def recognition(options: Namespace) -> None:
 
 def regressor(options: Namespace) -> None:
     """Train the regressor."""
-    from ..devices import single_threaded_torch
-    from .perception.loop import train
     from .regressor.recipe import prepare_task, read_regressor_recipe
 
     recipe = read_regressor_recipe(options.config)
-    loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
-    with single_threaded_torch():
-        task = prepare_task(recipe, options.data, options.out, options.device, options.models)
-        outcome = train(task, loop, options.out, options.resume)
-    for name, value in outcome.figures.items():
-        print(f"{name} {value:.4f}")
-    print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")
+    _train(recipe, lambda: prepare_task(recipe, options.data, options.out, options.device, options.models), options)
 
 
 def measure_regressor(options: Namespace) -> None:
@@ -225,18 +211,17 @@ def measure_regressor(options: Namespace) -> None:
 def eg3d_dataset(options: Namespace) -> None:
     """Draw heads with EG3D."""
     from ..devices import single_threaded_torch
-    from ..eg3d.load import load_generator
+    from ..eg3d.job import read_generator
     from .eg3d.dataset import draw_set
     from .eg3d.poses import HELD_OUT, TRAINING
     from .eg3d.samples import Drawing
-    from .eg3d.shards import fingerprint
 
     stream, start = HELD_OUT if options.held_out else TRAINING, perf_counter()
     drawing = Drawing(options.seed, stream, options.truncation, options.jitter, options.resolution)
-    network = load_generator(options.generator).requires_grad_(False).to(options.device)
+    generator = read_generator(options.generator, options.device)
     with single_threaded_torch():
         drawn = draw_set(
-            network, fingerprint(options.generator), options.out, options.count, drawing, options.batch,
+            generator.network, generator.sha256, options.out, options.count, drawing, options.batch,
             lambda done: _say_speed(done, start),
         )  # fmt: skip
     print(f"{options.out}: {drawn} of {options.count} pictures drawn now")
@@ -269,14 +254,18 @@ def _train(recipe: Any, prepare: Callable[[], Any], options: Namespace) -> None:
 
     loop = recipe.loop if options.max_seconds is None else replace(recipe.loop, max_seconds=options.max_seconds)
     try:
-        with single_threaded_torch():
+        with single_threaded_torch():  # batches are made in the same process: more threads wait for each other
             outcome = train(prepare(), loop, options.out, options.resume)
-    except RuntimeError as error:
+    except Exception as error:
         if not is_out_of_memory(error):
             raise
         raise DeviceError(
             "There was not enough memory to train.", "Resume with a smaller batch in the recipe."
         ) from error
+    _say_outcome(outcome)
+
+
+def _say_outcome(outcome: Outcome) -> None:
     for name, value in outcome.figures.items():
         print(f"{name} {value:.4f}")
     print(f"{outcome.step} steps, {'finished' if outcome.finished else 'to be gone on with'}: {outcome.checkpoint}")

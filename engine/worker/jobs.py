@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,9 +27,13 @@ def values_of(options: Any) -> dict[str, Any]:
 
 
 def options_of(kind: type[Options], values: dict[str, Any]) -> Options:
-    """The other way round. Names this engine does not know are ignored."""
+    """The other way round. Names this engine does not know are ignored, in options within options too."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     kept = {name: value for name, value in values.items() if name in known}
+    for field in fields(kind):  # type: ignore[arg-type]
+        inner = field.default_factory
+        if isinstance(inner, type) and is_dataclass(inner) and isinstance(kept.get(field.name), Mapping):
+            kept[field.name] = options_of(inner, kept[field.name])
     paths = {name: Path(kept[name]) for name in PATHS if kept.get(name) is not None}
     return kind(**kept | paths)
 
@@ -95,16 +99,16 @@ def track(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     return {"folder": str(folder), **{name: report[name] for name in kept}}
 
 
-def depth_arguments(photo: Path, folder: Path, options: DepthOptions) -> dict[str, Any]:
-    """The JSON-ready arguments of a "depth" job."""
-    return {"photo": str(photo), "folder": str(folder), "options": values_of(options)}
-
-
 def retarget(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Bring FLAME's numbers to a take, or a take to FLAME's numbers, see `engine.tracking.retarget_job`."""
     from ..tracking.retarget_job import run
 
     return run(arguments, progress)
+
+
+def depth_arguments(photo: Path, folder: Path, options: DepthOptions) -> dict[str, Any]:
+    """The JSON-ready arguments of a "depth" job."""
+    return {"photo": str(photo), "folder": str(folder), "options": values_of(options)}
 
 
 def depth(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ...engine.depth.glb import StoredMesh, read_mesh
-from ..heads import NAME_KEY
+from ..heads import newest_head
+from ..wrap import CAMERA_KEY, DEPTH_KEY
 from .access import node_tree_of, scene_of, set_color_space, view_layer_of
+from .footage import scene_space
 from .images import COLOR, pack
 from .mesh import UV_NAME
 from .orbit import build_orbit
-from .space import Space
 from .transaction import Transaction
-from .wrap import add_groups, sign_depth
 
 PICTURE = "texture.jpg"
+LEVELS = 32
+"""Weights are set in so many steps: vertices of one weight are told to Blender together."""
 ROUGHNESS, SPECULAR = 0.8, 0.1
 """The texture is the photo with its light: highlights are in it already."""
 
@@ -47,17 +52,16 @@ def build_depth(context: bpy.types.Context, folder: Path, name: str, orbit: bool
     """
     stored = read_mesh(folder / "mesh.glb")
     scene = scene_of(context)
-    scale = scene.unit_settings.scale_length
-    space = Space(1.0 / scale if scene.unit_settings.system != "NONE" and scale > 0 else 1.0)
+    space = scene_space(scene)
     with Transaction() as transaction:
-        mesh = _mesh(stored, space, f"{name} Depth", transaction)
+        mesh = triangle_mesh(f"{name} Depth", space.to_blender(stored.vertices), stored.faces, stored.uv, transaction)
         mesh.materials.append(_material(stored, folder, f"{name} Depth", transaction))
         item = transaction.add(bpy.data.objects.new(f"{name} Depth", mesh))
         home = _collection(scene, f"{name} Depth", transaction) if orbit else scene.collection
         home.objects.link(item)
         add_groups(item, stored.groups)
         sign_depth(item, name, folder)
-        head = _head_of(scene, name)
+        head = newest_head(scene, name)
         if head is not None:
             item.matrix_world = head.matrix_world
         else:
@@ -77,26 +81,52 @@ def _collection(scene: bpy.types.Scene, name: str, transaction: Transaction) -> 
     return found
 
 
-def _head_of(scene: bpy.types.Scene, name: str) -> bpy.types.Object | None:
-    """The newest head that was made from a photo of that name."""
-    heads = [item for item in scene.objects if item.type == "MESH" and item.get(NAME_KEY) == name]
-    return heads[-1] if heads else None
+def triangle_mesh(name: str, places: NDArray, faces: NDArray, uv: NDArray, transaction: Transaction) -> bpy.types.Mesh:
+    """A smooth mesh of triangles.
 
-
-def _mesh(stored: StoredMesh, space: Space, name: str, transaction: Transaction) -> bpy.types.Mesh:
+    Args:
+        places: (V,3) Blender units. faces: (F,3). uv: (V,2) one place in the picture a vertex.
+    """
     mesh = transaction.add(bpy.data.meshes.new(name))
-    mesh.vertices.add(len(stored.vertices))
-    mesh.loops.add(stored.faces.size)
-    mesh.polygons.add(len(stored.faces))
-    mesh.vertices.foreach_set("co", space.to_blender(stored.vertices).ravel())
-    mesh.loops.foreach_set("vertex_index", stored.faces.ravel().astype(np.int32))
-    mesh.polygons.foreach_set("loop_start", np.arange(0, stored.faces.size, 3, dtype=np.int32))
-    uv = stored.uv[stored.faces.ravel()].astype(np.float32)
-    mesh.uv_layers.new(name=UV_NAME).data.foreach_set("uv", uv.ravel())
+    mesh.vertices.add(len(places))
+    mesh.loops.add(faces.size)
+    mesh.polygons.add(len(faces))
+    mesh.vertices.foreach_set("co", places.astype(np.float32).ravel())
+    mesh.loops.foreach_set("vertex_index", faces.ravel().astype(np.int32))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
+    mesh.uv_layers.new(name=UV_NAME).data.foreach_set("uv", uv[faces.ravel()].astype(np.float32).ravel())
     mesh.update(calc_edges=True)
     mesh.validate()
     mesh.shade_smooth()
     return mesh
+
+
+def add_groups(item: bpy.types.Object, groups: Mapping[str, NDArray]) -> None:
+    """Give a depth mesh a vertex group for each part of it, named “Skin”, “Hair” and so on.
+
+    Args:
+        groups: (V,) weights 0..1 by name, see `engine.depth.groups`.
+    """
+    for name, weights in groups.items():
+        group = item.vertex_groups.new(name=name.capitalize())
+        steps = np.round(np.asarray(weights) * LEVELS).astype(int)
+        for step in np.unique(steps[steps > 0]).tolist():
+            group.add(np.flatnonzero(steps == step).tolist(), step / LEVELS, "REPLACE")
+
+
+def sign_depth(item: bpy.types.Object, name: str, folder: Path) -> None:
+    """Write on a depth mesh of which photo it is, and that photo's camera.
+
+    Args:
+        folder: of the result; without a report in it the camera stays unsaid.
+    """
+    item[DEPTH_KEY] = name
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        camera = {"K": report["K"], "world_to_camera": report["world_to_camera"], "image_size": report["depth_size"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    item[CAMERA_KEY] = json.dumps(camera)
 
 
 def _material(stored: StoredMesh, folder: Path, name: str, transaction: Transaction) -> bpy.types.Material:

@@ -1,10 +1,8 @@
-"""What a depth mesh knows, brought to the head in the scene: a shape key, or a hair object; and the groups it needs."""
+"""What a depth mesh knows, brought to the head in the scene: a shape key, or a hair object."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -16,45 +14,16 @@ from ...engine.depth.glb import GROUPS
 from ...engine.depth.wrap import Surface, WrapOptions, displacement, hair_of
 from ...engine.errors import EngineError
 from ..heads import DETAIL_KEY, EXPRESSION_KEY, HAIR_KEY, REPORT_KEY, expression_names, head_hair, head_rig
-from ..wrap import CAMERA_KEY, DEPTH_HAIR_KEY, DEPTH_KEY
+from ..wrap import CAMERA_KEY, DEPTH_HAIR_KEY
 from .access import scene_of, shape_keys_of
+from .depth import triangle_mesh
+from .footage import scene_space
 from .keys import add_key
-from .mesh import UV_NAME
 from .space import Space
 from .transaction import Transaction
 
-LEVELS = 32
-"""Weights are set in so many steps: vertices of one weight are told to Blender together."""
 SKIN_SLOT = "skin"
 HEAD_BONE = "head"
-
-
-def add_groups(item: bpy.types.Object, groups: Mapping[str, NDArray]) -> None:
-    """Give a depth mesh a vertex group for each part of it, named “Skin”, “Hair” and so on.
-
-    Args:
-        groups: (V,) weights 0..1 by name, see `engine.depth.groups`.
-    """
-    for name, weights in groups.items():
-        group = item.vertex_groups.new(name=name.capitalize())
-        steps = np.round(np.asarray(weights) * LEVELS).astype(int)
-        for step in np.unique(steps[steps > 0]).tolist():
-            group.add(np.flatnonzero(steps == step).tolist(), step / LEVELS, "REPLACE")
-
-
-def sign_depth(item: bpy.types.Object, name: str, folder: Path) -> None:
-    """Write on a depth mesh of which photo it is, and that photo's camera.
-
-    Args:
-        folder: of the result; without a report in it the camera stays unsaid.
-    """
-    item[DEPTH_KEY] = name
-    try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        camera = {"K": report["K"], "world_to_camera": report["world_to_camera"], "image_size": report["depth_size"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    item[CAMERA_KEY] = json.dumps(camera)
 
 
 def wrap_displacement(
@@ -67,7 +36,7 @@ def wrap_displacement(
     Raises:
         EngineError: the photo's camera is not known, or sees nothing of both.
     """
-    space, keys = _space(context), shape_keys_of(head)
+    space, keys = scene_space(scene_of(context)), shape_keys_of(head)
     basis = _places(keys.key_blocks[0].data)
     posed = basis.copy()
     for name, weight in zip(expression_names(head), head[EXPRESSION_KEY], strict=False):
@@ -100,7 +69,7 @@ def wrap_hair(context: bpy.types.Context, head: bpy.types.Object, depth: bpy.typ
     before = head_hair(head)
     with Transaction() as transaction:
         name = f"{head.name} Depth Hair"
-        mesh = _hair_mesh(name, Space().to_blender(vertices), faces, uv, transaction)
+        mesh = triangle_mesh(name, Space().to_blender(vertices), faces, uv, transaction)
         for material in source.materials[:1]:
             mesh.materials.append(material)
         item = transaction.add(bpy.data.objects.new(name, mesh))
@@ -117,20 +86,6 @@ def wrap_hair(context: bpy.types.Context, head: bpy.types.Object, depth: bpy.typ
     return item
 
 
-def _hair_mesh(name: str, places: NDArray, faces: NDArray, uv: NDArray, transaction: Transaction) -> bpy.types.Mesh:
-    mesh = transaction.add(bpy.data.meshes.new(name))
-    mesh.vertices.add(len(places))
-    mesh.loops.add(faces.size)
-    mesh.polygons.add(len(faces))
-    mesh.vertices.foreach_set("co", places.astype(np.float32).ravel())
-    mesh.loops.foreach_set("vertex_index", faces.ravel().astype(np.int32))
-    mesh.polygons.foreach_set("loop_start", np.arange(0, faces.size, 3, dtype=np.int32))
-    mesh.uv_layers.new(name=UV_NAME).data.foreach_set("uv", uv[faces.ravel()].astype(np.float32).ravel())
-    mesh.update(calc_edges=True)
-    mesh.shade_smooth()
-    return mesh
-
-
 def _follow(item: bpy.types.Object, head: bpy.types.Object, count: int) -> None:
     """Bind the hair to the head's bone."""
     rig = head_rig(head)
@@ -140,11 +95,6 @@ def _follow(item: bpy.types.Object, head: bpy.types.Object, count: int) -> None:
     modifier = item.modifiers.new("Armature", "ARMATURE")
     assert isinstance(modifier, bpy.types.ArmatureModifier)
     modifier.object = rig
-
-
-def _space(context: bpy.types.Context) -> Space:
-    settings = scene_of(context).unit_settings
-    return Space(1.0 / settings.scale_length if settings.system != "NONE" and settings.scale_length > 0 else 1.0)
 
 
 def _camera(head: bpy.types.Object, depth: bpy.types.Object) -> Camera:

@@ -203,7 +203,9 @@ def test_esc_while_it_inverts_keeps_the_best(job, stage):
     job.step()
     job.cancel()
     assert job.process.asked == ["depth", "cancel"]
+    job.process.says = [Stage(1, stage, 0.41)]  # was under way when the engine was told
     assert not job.step()  # it is given its time
+    assert job.stage == "Finishing with the best so far"
     job.process.says = [Stage(1, "Measuring the volume", 0.7), Done(1, {"warnings": ["stopped early"]})]
     job.step()
     assert job.step()

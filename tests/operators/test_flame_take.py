@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,13 +19,6 @@ from likeness.operators.session import SESSION
 from tests.blender_fixtures import counts
 from tests.operators.build.performance import key_values, performance
 
-OPERATORS = (
-    flame_take.LIKENESS_OT_import_flame_take,
-    flame_take.LIKENESS_OT_play_flame_take,
-    flame_take.LIKENESS_OT_export_flame,
-    flame_take.LIKENESS_OT_write_flame,
-)
-
 
 @pytest.fixture
 def take(tmp_path: Path) -> Take:
@@ -35,19 +28,12 @@ def take(tmp_path: Path) -> Take:
 
 
 @pytest.fixture
-def engine(
-    extension: SimpleNamespace, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SimpleNamespace]:
+def engine(extension: SimpleNamespace, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The extension with an engine that retargets."""
     environment = {**extension.launch.environment, "LIKENESS_TEST_TAKE": str(tmp_path / "take.npz")}
     launch = replace(extension.launch, environment=environment, module="flame_engine")
     monkeypatch.setattr(SESSION, "make_launch", lambda: launch)
-    missing = [kind for kind in OPERATORS if not hasattr(bpy.types, kind.__name__)]
-    for kind in missing:
-        bpy.utils.register_class(kind)
-    yield extension
-    for kind in missing:
-        bpy.utils.unregister_class(kind)
+    return extension
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from likeness.engine.depth.boundary import vertex_normals
 from likeness.engine.result import Reconstruction
 from likeness.operators import heads, wrap
+from likeness.operators.build.depth import add_groups, sign_depth
 from likeness.operators.build.space import Space
-from likeness.operators.build.wrap import add_groups, sign_depth
 
 SPACE = Space()
 OUTWARDS = 0.005
@@ -103,6 +103,14 @@ def test_expressions_are_what_they_were(head, larger):
     assert np.array_equal(places(head.data.shape_keys.key_blocks[names[17]].data), before)
 
 
+def test_a_neutral_face_keeps_what_was_wrapped(head, larger):
+    bpy.ops.likeness.wrap_depth()
+    keys = head.data.shape_keys.key_blocks
+    keys[1].value = 0.5
+    bpy.ops.likeness.neutral()
+    assert (keys[1].value, keys["Depth Detail"].value) == (0.0, 1.0)
+
+
 def test_hair_becomes_an_object_on_the_head(head):
     """A fan of hair above a patch of cloth: the hair alone is taken, and the hair that was there is hidden."""
     before = heads.head_hair(head)
@@ -160,7 +168,7 @@ def test_what_does_not_fit_is_refused(head, person):
     with pytest.raises(RuntimeError, match="no depth mesh in the scene"):
         bpy.ops.likeness.wrap_depth()
     triangle = np.array([[0, 0, 0.2], [0.1, 0, 0.2], [0, 0.1, 0.2]])
-    item = depth_mesh(head, triangle, [[0, 1, 2]], {}, name="someone")
+    item = depth_mesh(head, triangle, [[0, 1, 2]], {"skin": np.ones(3)}, name="someone")
     with pytest.raises(RuntimeError, match="made from another photo"):
         bpy.ops.likeness.wrap_depth()
     item[wrap.DEPTH_KEY] = head[heads.NAME_KEY]

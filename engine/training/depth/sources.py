@@ -63,7 +63,7 @@ class SyntheticFaces:
     regions = True
 
     def __init__(self, head: HeadModel, shards: Sequence[Shard]) -> None:
-        eyes = [head.joint_names.index(name) for name in ("eye.L", "eye.R")]
+        eyes = _eyeballs(head)
         self.eyes, self.eye_basis = head.joints[eyes], head.joint_identity_basis[:, eyes]
         self.places = [(shard, number) for shard in shards for number in range(len(shard))]
 
@@ -106,9 +106,14 @@ class GeneratedHeads:
 
 def eyes_in_generator(head: HeadModel) -> NDArray[np.float64]:
     """(3,) midpoint of a mean head's eyeballs in the generator's space, its units."""
-    eyes = head.joints[[head.joint_names.index(name) for name in ("eye.L", "eye.R")]].mean(0)
+    eyes = head.joints[_eyeballs(head)].mean(0)
     centre = head.vertices[head.regions["face"]].mean(0)
     return (np.asarray(eyes, np.float64) - origin_in_head(centre)) / METRES
+
+
+def _eyeballs(head: HeadModel) -> list[int]:
+    """Their joints."""
+    return [head.joint_names.index(name) for name in ("eye.L", "eye.R")]
 
 
 def open_source(head: HeadModel, folder: Path) -> Source:

@@ -14,7 +14,7 @@ from ...eg3d.generator import TriplaneGenerator
 from ...eg3d.memory import available_bytes, check_memory, told_of_memory
 from ...eg3d.views import predicted_picture_bytes
 from ...errors import EngineError, OutputError
-from .poses import KINDS, PUBLISHED, pose_of
+from .poses import KINDS, PUBLISHED, kind_of
 from .samples import Drawing, draw_samples
 from .shards import count_in, read_index, write_index, write_samples
 
@@ -66,7 +66,7 @@ def draw_set(
         drawn += len(numbers)
         if said:
             said(drawn)
-    kinds = [pose_of(k, drawing.seed, drawing.stream, config.rendering).kind for k in range(count)]
+    kinds = [kind_of(number, drawing.seed, drawing.stream) for number in range(count)]
     shares = dict(zip(KINDS, np.bincount(kinds, minlength=len(KINDS)).tolist(), strict=True))
     write_index(out, settings | {"count": count, "versions": versions(), "kinds": shares, "finished": True})
     return drawn

@@ -66,16 +66,20 @@ def _order(mix: Mix, seed: int, stream: int, cycle: int) -> tuple[int, ...]:
     return tuple(np.random.default_rng((seed, stream, 0, cycle)).permutation(kinds).tolist())
 
 
-def pose_of(number: int, seed: int, stream: int, how: Rendering, jitter: float = 0.0, mix: Mix | None = None) -> Pose:
+def kind_of(number: int, seed: int, stream: int) -> int:
+    """Index in `KINDS` of a picture, see `pose_of`."""
+    return _order(PUBLISHED[stream], seed, stream, number // CYCLE)[number % CYCLE]
+
+
+def pose_of(number: int, seed: int, stream: int, how: Rendering, jitter: float = 0.0) -> Pose:
     """The camera of a picture.
 
     Args:
         number: of the picture, from 0. stream: `TRAINING` or `HELD_OUT`.
         how: the generator's radius and pivot.
         jitter: degrees, standard deviation of yaw and pitch added to every camera; none as published.
-        mix: None for the published one.
     """
-    kind = _order(mix or PUBLISHED[stream], seed, stream, number // CYCLE)[number % CYCLE]
+    kind = kind_of(number, seed, stream)
     rng = np.random.default_rng((seed, stream, 1, number))
     yaw = rng.uniform(-SIDE, SIDE)
     if KINDS[kind] == "profile":

@@ -50,7 +50,7 @@ class Sample:
         image: (S,S,3) uint8 sRGB.
         depth: (R,R) float32 along the optical axis behind the generator's origin, its units; the volume renderer's
             expected depth.
-        mask: (R,R) bool, the head: see `foreground`.
+        mask: (R,R) bool, the head: what a ray meets (`MET`) within the `BORDER`.
         ws: (layers,w) float32. pose: of the camera.
     """
 

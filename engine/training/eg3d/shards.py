@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,19 +68,6 @@ def normalised(depth: NDArray) -> NDArray[np.float32]:
     """
     low, high = float(depth.min()), float(depth.max())
     return (2 * (depth - low) / max(high - low, 1e-9) - 1).astype(np.float32)
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        ModelFileError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelFileError(f"The file {path} cannot be read ({error}).", "Choose a file that is there.") from error
 
 
 def write_samples(path: Path, samples: Sequence[Sample], numbers: Sequence[int]) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from ...eg3d.load import load_generator
+from ...eg3d.job import read_generator
 from ...eg3d.regression import NETWORKS, network_from
 from ...errors import ModelFileError
-from ..eg3d.shards import fingerprint
 from ..perception.loop import TrainingConfig
 from ..perception.recipes import RECIPE
 from .photos import pictures_with_latents
@@ -127,7 +126,8 @@ def prepare_latents(
     remember(recipe, description, out)
     drawer = None
     if generator is not None:
-        if fingerprint(generator) != index["generator"]:
+        found = read_generator(generator, device)
+        if found.sha256 != index["generator"]:
             raise ModelFileError(f"The samples in {data} are not of the generator {generator}.", "Choose theirs.")
-        drawer = load_generator(generator).requires_grad_(False).to(device)
+        drawer = found.network
     return LatentTask(train, held_out, description, recipe.learning, device, recipe.start, out / SHEET, drawer)

@@ -18,7 +18,7 @@ from engine.depth.mesh import DepthMesh, MeshOptions, mesh_of
 from engine.depth.options import DepthOptions
 from engine.depth.sides import SLANT, side_shots
 from engine.depth.view import View
-from engine.errors import FaceError
+from engine.errors import DeviceError, FaceError
 from engine.heads.loader import load_head
 from engine.media.read import read_photo
 from engine.media.write import write_png
@@ -92,6 +92,15 @@ def test_without_more_photos_it_is_the_fit_of_one(photos: list[Path], monkeypatc
     monkeypatch.setattr(fitted, "fit_photo", lambda *arguments: arguments)
     given = (read_photo(photos[0]), load_head(), OPTIONS, Progress())
     assert fit_photos(given[0], (), *given[1:]) == given
+
+
+def test_too_little_memory_is_said_before_the_other_photos_are_looked_at(
+    photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted, "free_memory", lambda: 1)
+    monkeypatch.setattr(fitted, "_others", lambda *rest: pytest.fail("too late"))
+    with pytest.raises(DeviceError):
+        fit_photos(read_photo(photos[0]), photos[1:], load_head(), OPTIONS, Progress())
 
 
 def test_the_first_photo_must_show_a_face(photos: list[Path]) -> None:

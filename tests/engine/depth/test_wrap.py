@@ -146,3 +146,6 @@ def test_hair_is_cut_out_without_crumbs() -> None:
     assert np.array_equal(places, uv[:64])
     with pytest.raises(EngineError, match="shows no hair"):
         hair_of(Surface(vertices, faces, {"skin": weight}), uv)
+    with pytest.raises(EngineError, match="does not say") as caught:
+        hair_of(Surface(vertices, faces, {}), uv)
+    assert "another method than EG3D" in caught.value.cure

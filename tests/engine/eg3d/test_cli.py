@@ -31,7 +31,16 @@ def test_arguments_become_options() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--inversion magic", "--steps 0", "--tuning-steps -1", "--grid 300", "--turntable 1", "--turntable x"]
+    "words",
+    [
+        "--inversion magic",
+        "--steps 0",
+        "--tuning-steps -1",
+        "--grid 300",
+        "--turntable 1",
+        "--turntable x",
+        "--level nan",
+    ],
 )
 def test_what_makes_no_sense_is_refused(words: str) -> None:
     with pytest.raises(SystemExit):
@@ -40,7 +49,9 @@ def test_what_makes_no_sense_is_refused(words: str) -> None:
 
 def test_options_survive_the_way_to_the_worker() -> None:
     options = parsed("--inversion", "tune", "--turntable", "12")
-    assert options_of(DepthOptions, values_of(options)) == options
+    values = values_of(options)
+    assert options_of(DepthOptions, values) == options
+    assert options_of(DepthOptions, values | {"eg3d": values["eg3d"] | {"from_the_future": 1}}) == options
 
 
 def test_the_first_ctrl_c_cancels_and_the_second_ends_the_program() -> None:

@@ -20,7 +20,7 @@ from engine.eg3d import invert_photo, job
 from engine.eg3d.camera import METRES, orbit_label, origin_in_head
 from engine.eg3d.config import FULL, TINY, Configuration
 from engine.eg3d.extras import OPTIONAL
-from engine.eg3d.invert_photo import Way, check_room, predicted_bytes
+from engine.eg3d.invert_photo import Way, check_room, predicted_bytes, state_file_of
 from engine.eg3d.job import FILES, Seen, eg3d_mesh
 from engine.eg3d.load import load_generator
 from engine.eg3d.options import Eg3dOptions
@@ -28,7 +28,7 @@ from engine.eg3d.photo import align_photo
 from engine.eg3d.pivot import PivotOptions, latent_statistics
 from engine.eg3d.regression import LatentUnet, Sizes
 from engine.eg3d.views import project
-from engine.errors import DeviceError, JobCancelled, MediaError, ModelFileError
+from engine.errors import DeviceError, JobCancelled, MediaError, ModelFileError, OutputError
 from engine.heads.loader import load_head
 from engine.media.photo import Photo
 from engine.media.write import write_png
@@ -233,6 +233,29 @@ def test_auto_resumes_beside_the_result(photo: Path, models: Path, tmp_path: Pat
     assert [path.name.endswith(".eg3d.pt") for path in (tmp_path / "results").iterdir()] == [True]
     eg3d_mesh(photo, tmp_path / "results" / "out", options)
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["out"]
+
+
+def test_states_of_other_jobs_have_other_names(photo: Path, with_regressor: Path, tmp_path: Path) -> None:
+    """A regressor that was trained again gives another start: its job does not trip over the former one's state."""
+    options = options_of(with_regressor, resume=str(tmp_path))
+
+    def name(options: DepthOptions) -> str:
+        path = state_file_of(tmp_path / "out", photo, "sha", options, Way.of(options.eg3d, with_regressor))
+        assert path is not None
+        return path.name
+
+    before = name(options)
+    assert name(options) == before
+    assert name(replace(options, seed=1)) != before
+    regressor = with_regressor / "eg3d_latents.safetensors"
+    regressor.write_bytes(regressor.read_bytes() + b" ")
+    assert name(options) != before
+
+
+def test_a_state_that_cannot_be_written_is_said_before_anything_is_done(models: Path, photo: Path, tmp_path) -> None:
+    with pytest.raises(OutputError, match=r"no folder .*gone"):
+        eg3d_mesh(photo, tmp_path / "out", options_of(models, resume=str(tmp_path / "gone" / "state.pt")))
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_an_earlier_job_left_is_taken_away(photo: Path, models: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from engine.depth.depth_map import Depth
 from engine.eg3d.config import TINY
 from engine.eg3d.generator import TriplaneGenerator
 from engine.eg3d.load import save_generator
-from engine.errors import FaceError, MediaError, OutputError
+from engine.errors import EngineError, FaceError, MediaError, ModelFileError, OutputError
 from engine.evaluation import prosopo
 from engine.evaluation.prosopo import SetOptions, build_set
 from engine.evaluation.prosopo_choice import Candidate, Criteria, choose, photos_in, refusal
@@ -164,6 +164,16 @@ def test_a_photo_that_fails_does_not_stop_the_others(looked_at: Path, photos: Pa
     assert index["photos"] == []
     assert {"file": "astronaut.png", "reason": "The person cannot be told from the background."} in index["left_out"]
     assert said == ["astronaut.png: The person cannot be told from the background."]
+
+
+def test_what_would_fail_for_every_photo_ends_the_job(looked_at: Path, photos: Path, tmp_path: Path):
+    (tmp_path / "looked_at.json").write_bytes((looked_at / "looked_at.json").read_bytes())
+    options = SetOptions(method="dpt", criteria=Criteria(face=FACE), model_folder=tmp_path)
+    with pytest.raises(ModelFileError, match="DPT"):
+        build_set(photos, tmp_path, options)
+    assert not (tmp_path / "index.json").exists()
+    with pytest.raises(EngineError, match="No photos were asked for"):
+        build_set(photos, tmp_path, replace(options, count=0))
 
 
 def test_folders_without_photos_are_named(looked_at: Path, photos: Path, tmp_path: Path, capsys):

@@ -78,6 +78,8 @@ def test_a_rate_given_counts_more_than_the_files(tmp_path: Path) -> None:
     assert found.fps == 48
     np.testing.assert_allclose(found.times, np.arange(T) / 48)
     np.testing.assert_allclose(read_flame(path).times, np.arange(T) / 24)
+    nonsense = stored(tmp_path / "b.npz", exp=EXPRESSION, fps="many", times=np.arange(T) / 24)
+    assert read_flame(nonsense, 48.0).fps == 48
 
 
 def test_takes_and_numbers_are_told_apart(tmp_path: Path) -> None:
@@ -105,6 +107,10 @@ def test_takes_and_numbers_are_told_apart(tmp_path: Path) -> None:
         ({"exp": np.zeros((T, 2, 50)), "fps": 25}, r"any number"),
         ({"exp": np.full((T, 50), "smile"), "fps": 25}, "no numbers"),
         ({"exp": EXPRESSION, "times": np.arange(3), "fps": 25}, "3 of “times”"),
+        ({"exp": EXPRESSION, "times": np.array(list("abcde")), "fps": 25}, "“times” .* holds no numbers"),
+        ({"exp": EXPRESSION, "times": np.arange(T)[::-1], "fps": 25}, "frames in a row"),
+        ({"exp": EXPRESSION, "times": np.full(T, np.nan), "fps": 25}, "frames in a row"),
+        ({"exp": EXPRESSION, "K": np.eye(3), "size": np.array(["a", "b"]), "fps": 25}, "“size” .* holds no numbers"),
         ({"exp": EXPRESSION, "K": np.eye(2), "size": np.ones(2), "fps": 25}, "“K”"),
         ({"exp": np.array([{}]), "fps": 25}, "cannot be read"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.__main__ import main
 from engine.errors import FaceError, MediaError, ModelFileError
 from engine.heads.arkit_names import ARKIT_NAMES
 from engine.heads.loader import load_head
@@ -197,14 +198,8 @@ def test_a_take_of_a_flame_head_has_its_shape(flame: HeadModel, folder: Path, tm
 def test_the_command_goes_both_ways(
     flame: HeadModel, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import argparse
-
-    from engine.tracking.retarget_cli import add_retarget_arguments, run_retarget
-
     def run(*words: str) -> tuple[int, dict]:
-        parser = argparse.ArgumentParser()
-        add_retarget_arguments(parser)
-        code = run_retarget(parser.parse_args([*words, "--model-folder", str(folder), "--json"]))
+        code = main(["retarget", *words, "--model-folder", str(folder), "--json"])
         return code, json.loads(capsys.readouterr().out)["results"][0]
 
     played().save(tmp_path)

@@ -143,6 +143,8 @@ def test_a_missing_file_is_named_before_a_frame_is_read(
             track(clip, tmp_path / "out", TrackOptions(start_from=choice, model_folder=tmp_path / "none"))
     with pytest.raises(ModelFileError, match="FLAME was asked for"):
         track(clip, tmp_path / "out", TrackOptions(flame=True, model_folder=tmp_path / "none"))
+    with pytest.raises(ModelFileError, match="FLAME was asked for"):
+        track(clip, tmp_path / "out", TrackOptions(head_model="flame", model_folder=tmp_path / "none"))
     assert not (tmp_path / "out").exists()
 
 

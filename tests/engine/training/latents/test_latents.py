@@ -10,6 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.eg3d.config import TINY
+from engine.eg3d.generator import TriplaneGenerator
+from engine.eg3d.load import save_generator
 from engine.eg3d.regression import LatentTransformer, LatentUnet, load_regressor
 from engine.errors import ModelFileError
 from engine.media.write import write_png
@@ -124,7 +127,9 @@ def test_a_stopped_run_goes_on_to_the_bit_and_serves_inversions(
     on = ["latents", "--config", str(recipe), "--data", str(heads), "--weights", str(path)]
     assert main([*on, "--out", str(tmp_path / "on"), "--generator", str(generator_file)]) == 0
     assert Image.open(tmp_path / "on" / "sheet.jpg").size == (3 * 48, 2 * 48)
-    other = ["--out", str(tmp_path / "other"), "--generator", str(path)]
+    torch.manual_seed(12)
+    save_generator(TriplaneGenerator(TINY), tmp_path / "other.safetensors")
+    other = ["--out", str(tmp_path / "other"), "--generator", str(tmp_path / "other.safetensors")]
     assert main([*on, *other]) == 1
     assert "not of the generator" in capsys.readouterr().err
 
@@ -155,9 +160,10 @@ def test_inverted_photos_are_learnt_from_and_measured_on(heads: Path, tmp_path: 
         prepared(data, tmp_path / "run", "vit")
 
 
-def test_running_out_of_memory_is_said(heads: Path, tmp_path: Path, monkeypatch, capsys):
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."), MemoryError()])
+def test_running_out_of_memory_is_said(error: Exception, heads: Path, tmp_path: Path, monkeypatch, capsys):
     def out_of_memory(*_):
-        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        raise error
 
     monkeypatch.setattr(LatentTask, "loss", out_of_memory)
     (tmp_path / "recipe.toml").write_text(RECIPE.format(steps=1))
