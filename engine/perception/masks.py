@@ -40,6 +40,7 @@ BEARDED = 0.2  # of the chin not skin-coloured
 BALD_AREA, BALD_COLOUR = 0.3, 9.5  # of the face's area; distance in Lab, lightness halved
 SMALLEST_SEED = 0.02  # of the seeds' area; a part that touches less is there by chance
 SEEN_WEIGHT, SEEN_FLOOR = 1.0, 0.02  # of the parts network's word, and the least that it gives any class
+DARKER_HAIR, HIGHLIGHT, SMOOTH = 12.0, 6.0, 75  # in lightness: hair that can be told from highlights; percentile
 FACE_DETAILS = (  # loops, and by how much they are skin whatever their colour
     (topo.OUTER_LIPS, 0.9), (topo.RIGHT_BROW, 0.7), (topo.LEFT_BROW, 0.7), (topo.RIGHT_EYE, 0.2), (topo.LEFT_EYE, 0.2)
 )  # fmt: skip
@@ -139,7 +140,7 @@ def _classify(scene: _Scene, seen: NDArray[np.float32] | None) -> NDArray[np.flo
         colour = np.stack([skin, *_other_densities(scene, chance, skin)])
         chance = _settle(unary + trust * colour, scene.smooth)
         chance = _without_loose_parts(scene, chance, skin)
-    return chance
+    return _with_highlights(scene, chance)
 
 
 def _softmax(logits: NDArray) -> NDArray[np.float32]:
@@ -222,6 +223,29 @@ def _gaussian(apart: NDArray, spread: NDArray) -> NDArray[np.float32]:
     scaled = apart / spread.astype(np.float32)
     constant = np.log(spread * np.sqrt(2 * np.pi)).sum()
     return (-0.5 * np.einsum("...f,...f->...", scaled, scaled) - constant).astype(np.float32)
+
+
+def _with_highlights(scene: _Scene, chance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Skin that shines at the hairline, taken back from the hair: smooth, far lighter than the hair, beside the skin.
+
+    Highlights are not of the skin's colour. Hair as light as the skin is left alone: there nothing tells them apart.
+    """
+    import cv2
+
+    lightness, texture = scene.features[..., 0], scene.features[..., 3]
+    hair, skin = chance[HAIR] > 0.5, chance[SKIN] > 0.5
+    face = skin & (core_face(scene.frame) > 0.5)
+    if not hair.any() or not face.any():
+        return chance
+    light, dark = np.median(lightness[face]), np.median(lightness[hair])
+    if light - dark < DARKER_HAIR:
+        return chance
+    shining = hair & (lightness > light - HIGHLIGHT) & (texture < np.percentile(texture[face], SMOOTH))
+    shining = cv2.morphologyEx(shining.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, label = cv2.connectedComponents(shining)
+    beside = np.unique(label[cv2.dilate(skin.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0])
+    taken = np.isin(label, beside[beside > 0])
+    return _move(chance, HAIR, np.clip(scene.smooth(taken.astype(np.float32)), 0.0, 1.0), (SKIN,))
 
 
 def _without_loose_parts(scene: _Scene, chance: NDArray[np.float32], skin: NDArray[np.float32]) -> NDArray[np.float32]:
