@@ -76,6 +76,20 @@ def test_the_parts_network_is_heard(astronaut: Photo, astronaut_face: FaceObserv
     assert hair[0] > 1.04 * hair[1]
 
 
+def test_a_highlight_at_the_hairline_is_skin(astronaut: Photo, astronaut_face: FaceObservation) -> None:
+    pixels = astronaut.pixels.copy()
+    y, x = np.mgrid[: astronaut.height, : astronaut.width]
+    shine = np.exp(-((((x - 228) / 20.0) ** 2 + ((y - 76) / 11.0) ** 2) ** 4))[..., None]
+    pixels = (pixels + shine * (np.array([236, 238, 240]) - pixels)).round().astype(np.uint8)
+
+    found = make_masks(replace(astronaut, pixels=pixels), astronaut_face)
+
+    middle = (slice(71, 80), slice(216, 240))
+    assert found.skin[middle].mean() > 0.7
+    assert found.hair[middle].mean() < 0.2
+    assert found.hair[56:62, 215:240].mean() > 0.8  # above it
+
+
 def test_alpha_bounds_the_person(astronaut: Photo, astronaut_face: FaceObservation) -> None:
     alpha = np.full((512, 512), 255, np.uint8)
     alpha[:, :226] = 0
