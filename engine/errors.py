@@ -64,4 +64,4 @@ class JobCancelled(EngineError):  # noqa: N818  (not a failure)
     exit_code = 130
 
     def __init__(self) -> None:
-        super().__init__("The reconstruction was cancelled.")
+        super().__init__("The job was cancelled.")

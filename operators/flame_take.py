@@ -24,7 +24,7 @@ from .animate_options import TAKE_CHOICES, TakeChoices, take_options
 from .client import EngineProcess
 from .heads import active_head, head_keys, result_folder
 from .job import BuildJob, EngineJob, TrackJob
-from .modal import ModalJob
+from .modal import ModalJob, after_browser
 from .models import BOARD
 from .session import SESSION
 from .takes import FileOperator, acting_mesh
@@ -62,16 +62,6 @@ def head_model_of(head: bpy.types.Object) -> Any:
     except (OSError, ValueError):
         report = {}
     return report.get("head_model", "open")
-
-
-def after_browser(self: bpy.types.Operator, context: bpy.types.Context, operator: Any, **choices: Any) -> set[str]:
-    """Go on when the file browser has closed: an operator that had it open cannot wait for a job itself."""
-    try:
-        operator("EXEC_DEFAULT" if bpy.app.background or context.window is None else "INVOKE_DEFAULT", **choices)
-    except RuntimeError as error:  # what the other one reported
-        self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
-        return {"CANCELLED"}
-    return {"FINISHED"}
 
 
 class FlameTakeChoices(TakeChoices):

@@ -95,3 +95,13 @@ def redraw(context: bpy.types.Context) -> None:
         for area in window.screen.areas:
             if area.type in {"VIEW_3D", "PREFERENCES"}:
                 area.tag_redraw()
+
+
+def after_browser(self: bpy.types.Operator, context: bpy.types.Context, operator: Any, **choices: Any) -> set[str]:
+    """Go on when the file browser has closed: an operator that had it open cannot wait for a job itself."""
+    try:
+        operator("EXEC_DEFAULT" if bpy.app.background or context.window is None else "INVOKE_DEFAULT", **choices)
+    except RuntimeError as error:  # what the other one reported
+        self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+        return {"CANCELLED"}
+    return {"FINISHED"}

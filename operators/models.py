@@ -21,7 +21,7 @@ from ..engine.models.states import State, Status, statuses
 from .addon import absolute, engine_settings
 from .client import EngineProcess
 from .job import EngineJob
-from .modal import ModalJob, redraw
+from .modal import ModalJob, after_browser, redraw
 from .session import SESSION
 
 FRESH = 5.0
@@ -134,12 +134,11 @@ class LIKENESS_OT_run_models(ModelsOperator, bpy.types.Operator):
         return self.start(context, wait, title, models_arguments(self.action, model_folder(), path, self.key))
 
 
-def run_after_browser(context: bpy.types.Context, action: str, path: Path, key: str = "") -> set[str]:
-    """Go on when the file browser has closed: an operator that had it open cannot wait for a job itself."""
+def _run_after_browser(
+    operator: bpy.types.Operator, context: bpy.types.Context, action: str, path: Path, key: str = ""
+) -> set[str]:
     operators: Any = bpy.ops
-    mode = "EXEC_DEFAULT" if bpy.app.background or context.window is None else "INVOKE_DEFAULT"
-    operators.likeness.run_models(mode, action=action, path=str(path), key=key)
-    return {"FINISHED"}
+    return after_browser(operator, context, operators.likeness.run_models, action=action, path=str(path), key=key)
 
 
 def idle(operator: type[bpy.types.Operator]) -> bool:
@@ -185,7 +184,7 @@ class LIKENESS_OT_locate_model(bpy.types.Operator):
             self.report({"ERROR"}, f"{error.message} \n{error.cure}")
             return {"CANCELLED"}
         BOARD.refresh()
-        return run_after_browser(context, "check", path, model.key)
+        return _run_after_browser(self, context, "check", path, model.key)
 
 
 class LIKENESS_OT_forget_model(bpy.types.Operator):
@@ -240,7 +239,7 @@ class LIKENESS_OT_scan_models(bpy.types.Operator):
         if not self.directory:
             self.report({"ERROR"}, "No folder was chosen.")
             return {"CANCELLED"}
-        return run_after_browser(context, "scan", absolute(self.directory))
+        return _run_after_browser(self, context, "scan", absolute(self.directory))
 
 
 class LIKENESS_OT_check_models(ModelsOperator, bpy.types.Operator):

@@ -28,11 +28,12 @@ from .channels import (
     object_channels,
 )
 from .curves import TAKE_KEY, Sheet, activate, active_sheet, new_sheets, push, release, write
-from .footage import build_clip_camera, scene_space
+from .footage import build_clip_camera
 from .home import go_home, home_matrix
 from .limits import LIMITS
 from .reduction import kept_frames
 from .retime import gap_frames, on_scene_frames, scene_rate
+from .space import scene_space
 from .take_layers import mirrored, strengthened
 from .take_options import BuiltTake, TakeOptions, TargetError
 from .transaction import Transaction

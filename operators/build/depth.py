@@ -16,10 +16,10 @@ from ...engine.depth.glb import StoredMesh, read_mesh
 from ..heads import newest_head
 from ..wrap import CAMERA_KEY, DEPTH_KEY
 from .access import node_tree_of, scene_of, set_color_space, view_layer_of
-from .footage import scene_space
 from .images import COLOR, pack
 from .mesh import UV_NAME
 from .orbit import build_orbit
+from .space import scene_space
 from .transaction import Transaction
 
 PICTURE = "texture.jpg"

@@ -16,18 +16,12 @@ from ...engine.tracking.take import Take
 from ...engine.tracking.turns import to_matrix
 from .camera import build_camera, render_frame
 from .retime import scene_rate
-from .space import FLIP_CAMERA, Space
+from .space import FLIP_CAMERA, scene_space
 from .transaction import Transaction
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp", ".dpx"}
 LEVEL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])  # a Blender camera that looks along +Y
 NTSC = 1.001
-
-
-def scene_space(scene: bpy.types.Scene) -> Space:
-    """Engine to Blender coordinates in a scene's units."""
-    units = scene.unit_settings
-    return Space(1.0 / units.scale_length if units.system != "NONE" and units.scale_length > 0 else 1.0)
 
 
 def clip_start(take: Take, start_frame: int, rate: float) -> float:

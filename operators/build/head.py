@@ -25,7 +25,7 @@ from .materials import Pictures, build_material
 from .mesh import add_subdivision, build_mesh
 from .photos import build_further_cameras
 from .relief import load_relief
-from .space import Space
+from .space import Space, scene_space
 from .transaction import Transaction
 from .world import build_world
 
@@ -103,8 +103,7 @@ def build_head(
     """
     options = options or BuildOptions()
     scene, view_layer = scene_of(context), view_layer_of(context)
-    scale = scene.unit_settings.scale_length
-    space = Space(1.0 / scale if scene.unit_settings.system != "NONE" and scale > 0 else 1.0)
+    space = scene_space(scene)
     with Transaction() as transaction:
         _leave_edit_mode(view_layer, transaction)
         collection = transaction.add(bpy.data.collections.new(reconstruction.name))

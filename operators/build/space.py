@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import bpy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -39,3 +40,9 @@ class Space:
         matrix[:3, :3] = TO_BLENDER @ pose[:3, :3]
         matrix[:3, 3] = TO_BLENDER @ pose[:3, 3] * self.scale
         return matrix
+
+
+def scene_space(scene: bpy.types.Scene) -> Space:
+    """Engine to Blender coordinates in a scene's units."""
+    units = scene.unit_settings
+    return Space(1.0 / units.scale_length if units.system != "NONE" and units.scale_length > 0 else 1.0)

@@ -17,9 +17,8 @@ from ..heads import DETAIL_KEY, EXPRESSION_KEY, HAIR_KEY, REPORT_KEY, expression
 from ..wrap import CAMERA_KEY, DEPTH_HAIR_KEY
 from .access import scene_of, shape_keys_of
 from .depth import triangle_mesh
-from .footage import scene_space
 from .keys import add_key
-from .space import Space
+from .space import Space, scene_space
 from .transaction import Transaction
 
 SKIN_SLOT = "skin"
@@ -79,7 +78,10 @@ def wrap_hair(context: bpy.types.Context, head: bpy.types.Object, depth: bpy.typ
         item[HAIR_KEY] = item[DEPTH_HAIR_KEY] = True
         _follow(item, head, len(vertices))
     if before is not None and DEPTH_HAIR_KEY in before:
+        replaced = before.data
         bpy.data.objects.remove(before)
+        if isinstance(replaced, bpy.types.Mesh) and not replaced.users:
+            bpy.data.meshes.remove(replaced)
     elif before is not None:
         before.hide_viewport = before.hide_render = True
         del before[HAIR_KEY]
