@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import pipeline
+from engine import looking, pipeline
 from engine.errors import ModelFileError
-from engine.fitting import brought
 from engine.fitting.brought import Start
 from engine.heads.loader import load_head
 from engine.heads.skinning import Controls, pose
@@ -91,7 +90,8 @@ def test_a_head_can_be_taken_as_a_regressor_gives_it(
     """Fast: only camera and pose are solved."""
     identity = np.zeros(300)
     identity[:2] = 0.8, -0.6
-    monkeypatch.setattr(brought, "look", lambda *_: Start(identity, {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5}))
+    answer = Start(identity, {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5})
+    monkeypatch.setattr(looking, "ask_regressor", lambda *_: answer)
 
     found = pipeline.solve(photo, replace(options, start="fast"), Progress())[0]
 
