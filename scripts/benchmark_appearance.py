@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -220,7 +221,7 @@ def real(setting: Setting) -> list[Table]:
 
 
 def likeness(path: Path, texture: str, quality: str, judge: Recogniser) -> tuple[float, float, float] | None:
-    """Cosine of the judge's embeddings of photo and render, and PSNR and SSIM on the face."""
+    """Cosine of the judge's embeddings of photo and render, and PSNR and SSIM within its points."""
     found = reconstructed(path, texture, quality)
     if found is None or found.photo_view is None:
         return None
@@ -228,7 +229,9 @@ def likeness(path: Path, texture: str, quality: str, judge: Recogniser) -> tuple
     alpha = view[..., 3:].astype(np.float32) / 255
     over = (view[..., :3] * alpha + pixels * (1 - alpha)).round().astype(np.uint8)
     cosine = float(judge.embed(pixels, found.landmarks_2d) @ judge.embed(over, found.landmarks_2d))
-    shown = view[..., 3] > 250
+    face = np.zeros(view.shape[:2], np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(found.landmarks_2d[:, :2].astype(np.int32)), 1)
+    shown = (view[..., 3] > 250) & (face > 0)
     return cosine, peak_signal_to_noise(over, pixels, shown), structural_similarity(over, pixels, shown)
 
 
