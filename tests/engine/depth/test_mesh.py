@@ -186,19 +186,20 @@ def test_an_empty_mask_is_refused() -> None:
 
 def test_four_million_pixels_fit_into_memory() -> None:
     """In a process of its own, libraries included; scripts/benchmark_depth.py has 4096 pixels a side."""
-    pytest.importorskip("resource")
     import subprocess
     import sys
 
     code = (
-        "import resource, numpy as np;"
         "from engine.depth.mesh import MeshOptions, mesh_of;"
         "from tests.engine.depth.toy_depth import plane;"
         "d = plane(2048);"
         "m = mesh_of(d, MeshOptions(faces=20000));"
-        "print(len(m.faces), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "from engine.evaluation.machine import peak_memory;"
+        "print(len(m.faces), peak_memory())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    faces, kilobytes = (int(word) for word in done.stdout.split())
-    assert 0 < faces <= 20000
-    assert kilobytes < 1.2e6
+    faces, peak = done.stdout.split()
+    if peak == "nan":
+        pytest.skip("the system does not say what a process held")
+    assert 0 < int(faces) <= 20000
+    assert float(peak) < 1.2
