@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import add_engine_arguments, add_fit_arguments
 from .depth.cli import add_depth_arguments, chosen_depth_options
 from .errors import EngineError
 from .models.command import add_models_arguments, run_models
@@ -53,21 +54,8 @@ def add_reconstruct_arguments(job: argparse.ArgumentParser) -> None:
         help="the photo's own pixels, or a model of skin fitted to it: generated, or linear",
     )
     job.add_argument("--quality", choices=("draft", "standard", "best"), default="standard")
-    job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
-    job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
     job.add_argument("--hair", choices=("as-seen", "bald"), default="as-seen", help="as the photo shows it, or none")
-    job.add_argument(
-        "--points",
-        choices=("mediapipe", "dense", "fused"),
-        default="mediapipe",
-        help="whose points the head is fitted to: MediaPipe's, the engine's own network's, or both",
-    )
-    job.add_argument(
-        "--start-from",
-        choices=("points", "smirk", "fast"),
-        default="points",
-        help="believe SMIRK's answer beside the points, or take it alone (fast); needs its file and FLAME's",
-    )
+    add_fit_arguments(job)
     job.add_argument(
         "--detail",
         choices=("photo", "deca"),
@@ -135,15 +123,9 @@ def add_track_arguments(job: argparse.ArgumentParser) -> None:
 
 
 def add_common_arguments(job: argparse.ArgumentParser) -> None:
-    """What both commands take."""
-    job.add_argument(
-        "--head-model", choices=("open", "flame", "ict"), default="open", help="the bundled head, or one of your own"
-    )
+    """What both commands that make a head take."""
     job.add_argument("--texture-size", type=texture_size, default=2048, metavar="PIXELS", help="256 to 4096")
-    job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
-    job.add_argument("--seed", type=int, default=0)
-    job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
+    add_engine_arguments(job)
 
 
 def chosen_track_options(arguments: argparse.Namespace) -> TrackOptions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..arguments import add_engine_arguments, add_fit_arguments
 from ..eg3d.cli import add_eg3d_arguments, chosen_eg3d_options
 from .options import LARGEST, SMALLEST, DepthOptions
 from .sources import METHODS
@@ -37,25 +38,8 @@ def add_depth_arguments(job: argparse.ArgumentParser) -> None:
         metavar="PHOTO",
         help="of the same person: their pixels colour what PHOTO shows badly, with --fit-texture",
     )
-    job.add_argument("--head-model", choices=("open", "flame", "ict"), default="open")
-    job.add_argument(
-        "--points",
-        choices=("mediapipe", "dense", "fused"),
-        default="mediapipe",
-        help="whose points the head is fitted to, as in “reconstruct”",
-    )
-    job.add_argument(
-        "--start-from",
-        choices=("points", "smirk", "fast"),
-        default="points",
-        help="believe SMIRK's answer too, or alone (fast), as in “reconstruct”",
-    )
-    job.add_argument("--face", type=int, default=None, metavar="N", help="which face, 0 is the largest")
-    job.add_argument("--focal-length", type=float, default=None, metavar="PIXELS", help="overrides EXIF and the solver")
-    job.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    job.add_argument("--model-folder", type=Path, default=None, metavar="DIR", help="where your own model files are")
-    job.add_argument("--seed", type=int, default=0)
-    job.add_argument("--json", action="store_true", help="print a JSON summary on standard output")
+    add_fit_arguments(job)
+    add_engine_arguments(job)
     add_eg3d_arguments(job)
 
 

@@ -67,7 +67,7 @@ def grow_locks(envelope: Envelope, count: int, curl: float, rng: np.random.Gener
     share = np.linspace(0, 1, KNOTS)
     length = (LENGTH[0] + fullness * (LENGTH[1] - LENGTH[0])) * rng.uniform(0.6, 1.15, len(row)) * (1 - 0.35 * curl)
     reach = (HANG[0] + fullness * (HANG[1] - HANG[0])) * rng.uniform(0.3, 1.3, len(row))
-    rows, columns, beyond = _paths(envelope, row, column, np.where(edge, 0.5, 1.0) * length, reach)
+    rows, columns, beyond = paths(envelope, row, column, np.where(edge, 0.5, 1.0) * length, reach)
     lift = LIFT[0] + LIFT[1] * thick * rng.uniform(0, 1, len(row)) ** 2
     lift *= (0.25 + 0.75 * fullness) * (1 + 1.2 * curl)
     profile = -0.0015 + (lift[:, None] + 0.0015) * share**1.5
@@ -111,7 +111,7 @@ def _roots(
     return (y + jitter[0]) / MAP[0] * (rows - 1), (x + jitter[1]) / MAP[1] * columns, edge
 
 
-def _paths(
+def paths(
     envelope: Envelope, row: NDArray, column: NDArray, length: NDArray, reach: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Grid rows and columns (N,KNOTS) of locks that run down along the hair, and how far (metres) beyond its edge.
